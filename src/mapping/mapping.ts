@@ -1,0 +1,42 @@
+/**
+ * What a mapping is to the rest of the bridge: two functions, compiled when the configuration is loaded.
+ *
+ *     PolicyRequest ─▶ render ─▶ UpstreamRequest          UpstreamReply ─▶ interpret ─▶ Verdict
+ *
+ * Neither throws: what goes wrong is a `Failure` with its cause.
+ */
+import type { PolicyRequest } from "../postfix/request.ts";
+import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
+import type { Failure } from "../upstream/failure.ts";
+
+/** A policy request with what a decision adds to it. */
+export interface Subject {
+  readonly request: PolicyRequest;
+  /** A UUID, new for each decision; also the X-Request-ID of each call. */
+  readonly requestId: string;
+  /** When the decision began, in milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** The action that a rule gave. */
+export interface Verdict {
+  /** For Postfix: verb and text, known, allowed and on one line. */
+  readonly action: string;
+  /** Which rule, from 1; 0 for a module's. */
+  readonly rule: number;
+}
+
+export interface Mapping {
+  /** As the configuration names it. */
+  readonly name: string;
+  /** The file it was read from. */
+  readonly file: string;
+  /** Header names, lower case, that its calls set themselves; checked against what `auth` sets. */
+  readonly headerNames: readonly string[];
+  render(subject: Subject): UpstreamRequest | Failure | Promise<UpstreamRequest | Failure>;
+  interpret(reply: UpstreamReply, subject: Subject): Verdict | Failure | Promise<Verdict | Failure>;
+}
+
+export function isFailure<T extends object>(value: T | Failure): value is Failure {
+  return "cause" in value;
+}

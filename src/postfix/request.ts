@@ -1,0 +1,78 @@
+/**
+ * A policy request, as Postfix sent it (SMTPD_POLICY_README, "Protocol description").
+ *
+ * Plain data: the parser fills in what came over the wire, the connection adds what only it can know
+ * (the listener's name, the recipients of the message so far).
+ */
+
+/** The attributes that Postfix documents, all strings on the wire. */
+export const ATTRIBUTE_NAMES = [
+  "request",
+  "protocol_state",
+  "protocol_name",
+  "client_address",
+  "client_name",
+  "client_port",
+  "reverse_client_name",
+  "server_address",
+  "server_port",
+  "helo_name",
+  "sender",
+  "recipient",
+  "recipient_count",
+  "queue_id",
+  "instance",
+  "size",
+  "etrn_domain",
+  "stress",
+  "sasl_method",
+  "sasl_username",
+  "sasl_sender",
+  "ccert_subject",
+  "ccert_issuer",
+  "ccert_fingerprint",
+  "ccert_pubkey_fingerprint",
+  "encryption_protocol",
+  "encryption_cipher",
+  "encryption_keysize",
+  "policy_context",
+  "compatibility_level",
+  "mail_version",
+  "tls_sni",
+] as const;
+
+export type AttributeName = (typeof ATTRIBUTE_NAMES)[number];
+
+/** Attributes that expressions see as integers, 0 where Postfix sent none. */
+export const INTEGER_ATTRIBUTES: readonly AttributeName[] = ["size", "recipient_count", "encryption_keysize"];
+
+/** The values of `protocol_state`. */
+export const PROTOCOL_STATES = [
+  "CONNECT",
+  "EHLO",
+  "HELO",
+  "MAIL",
+  "RCPT",
+  "DATA",
+  "END-OF-MESSAGE",
+  "VRFY",
+  "ETRN",
+] as const;
+
+/** One complete policy request. */
+export interface PolicyRequest {
+  /** All that was sent, unknown names too; of a repeated name the first value. */
+  readonly attributes: ReadonlyMap<string, string>;
+  /** The name of the listener it came in on; `listener` in expressions. */
+  readonly listener: string;
+  /**
+   * The recipients of the message: the one named, or at DATA and END-OF-MESSAGE those of the same
+   * `instance` that this connection answered at RCPT; `recipients` in expressions.
+   */
+  readonly recipients: readonly string[];
+}
+
+/** The value of an attribute, empty where Postfix sent none. */
+export function attribute(request: PolicyRequest, name: AttributeName): string {
+  return request.attributes.get(name) ?? "";
+}
