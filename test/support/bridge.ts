@@ -1,0 +1,134 @@
+/**
+ * The bridge as its users run it: the built command in a process of its own, with a configuration in a
+ * temporary folder. Its log is collected line by line. Needs `npm run build` first.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { vi } from "vitest";
+import { stringify } from "yaml";
+import { temporaryFolder } from "./temporary.ts";
+
+/** The built command, to be run by `node`. */
+export const COMMAND = resolve(import.meta.dirname, "../../dist/main.js");
+
+/** A line of the JSON log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+export interface BridgeOptions {
+  /** The configuration, written as YAML. */
+  readonly config: Readonly<Record<string, unknown>> & {
+    readonly listen: readonly string[] | readonly object[];
+  };
+  /** Files beside it, such as mappings: name and text, or what becomes YAML. */
+  readonly files?: Readonly<Record<string, unknown>>;
+}
+
+export interface Bridge {
+  /** All log lines so far. */
+  log(): readonly LogLine[];
+  /** The log lines of decisions so far. */
+  decisions(): readonly LogLine[];
+  /** Writes a file beside the configuration, or the configuration itself (`pfxbridge.yaml`). */
+  write(name: string, content: unknown): Promise<void>;
+  reload(): void;
+  /** Ends it with SIGTERM and gives its exit status. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts the bridge and waits until it listens on every endpoint of its configuration. */
+export async function startBridge({ config, files = {} }: BridgeOptions): Promise<Bridge> {
+  const folder = await temporaryFolder();
+  const write = (name: string, content: unknown) => writeYaml(join(folder.path, name), content);
+  await write("pfxbridge.yaml", config);
+  for (const [name, content] of Object.entries(files)) await write(name, content);
+
+  const child = spawn(process.execPath, [COMMAND, "serve", "-c", join(folder.path, "pfxbridge.yaml")], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const killAtExit = () => child.kill("SIGKILL");
+  process.once("exit", killAtExit);
+  const exited = once(child, "exit").then(([status]) => status as number | null);
+  const output: string[] = [];
+  const lines: LogLine[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    output.push(line);
+    lines.push(parseLine(line));
+  });
+  createInterface({ input: child.stderr }).on("line", (line) => output.push(line));
+
+  try {
+    for (const endpoint of config.listen) await untilListening(endpointOf(endpoint), child, output);
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
+  return {
+    log: () => lines,
+    decisions: () => lines.filter((line) => line.msg === "decision"),
+    write,
+    reload: () => child.kill("SIGHUP"),
+    stop: async () => {
+      child.kill("SIGTERM");
+      const status = await exited;
+      process.off("exit", killAtExit);
+      await folder.remove();
+      return status;
+    },
+  };
+}
+
+/** Writes a file that nobody else may write, as the bridge wants it when it runs as root. */
+export async function writeYaml(file: string, content: unknown): Promise<void> {
+  await writeFile(file, typeof content === "string" ? content : stringify(content), { mode: 0o600 });
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return { msg: line };
+  }
+}
+
+function endpointOf(listen: string | object): string {
+  return typeof listen === "string" ? listen : String("endpoint" in listen ? listen.endpoint : "");
+}
+
+async function untilListening(
+  endpoint: string,
+  child: ChildProcess,
+  output: readonly string[],
+): Promise<void> {
+  await vi
+    .waitFor(
+      async () => {
+        if (child.exitCode !== null) return;
+        await connectOnce(endpoint);
+      },
+      { timeout: 15_000, interval: 25 },
+    )
+    .catch(() => {
+      throw new Error(`the bridge does not listen on ${endpoint}:\n${output.join("\n")}`);
+    });
+  if (child.exitCode !== null) {
+    throw new Error(`the bridge ended with status ${child.exitCode}:\n${output.join("\n")}`);
+  }
+}
+
+/** Connects to an endpoint in Postfix's syntax, `inet:127.0.0.1:PORT` or `unix:PATH`, and closes again. */
+async function connectOnce(endpoint: string): Promise<void> {
+  const [type, ...rest] = endpoint.split(":");
+  const socket =
+    type === "unix"
+      ? createConnection({ path: rest.join(":") })
+      : createConnection({ host: "127.0.0.1", port: Number(rest.at(-1)) });
+  try {
+    await once(socket, "connect");
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What the end-to-end tests need of the machine. Where something is missing they are skipped, with one
+ * line that says what to install; with PFXBRIDGE_E2E=required a skip is a failure instead.
+ */
+import { spawnSync } from "node:child_process";
+
+interface Requirement {
+  readonly isMet: () => boolean;
+  readonly remedy: string;
+}
+
+const REQUIREMENTS = {
+  postfix: {
+    isMet: () => process.geteuid?.() === 0 && runs("postconf", ["-h", "mail_version"]),
+    remedy: "need Postfix and root to start it: apt-get install -y postfix, and run the tests as root",
+  },
+  php: {
+    isMet: () => runs("php", ["-r", "exit(extension_loaded('soap') ? 0 : 1);"]),
+    remedy: "need PHP with SOAP: apt-get install -y php-cli php-soap",
+  },
+} satisfies Record<string, Requirement>;
+
+/**
+ * Whether the tests called `tests` must be skipped, for want of what they need.
+ *
+ *     describe.skipIf(isMissing("php", "SOAP tests"))("…", () => { … });
+ */
+export function isMissing(name: keyof typeof REQUIREMENTS, tests: string): boolean {
+  const { isMet, remedy } = REQUIREMENTS[name];
+  if (isMet()) return false;
+  const line = `${tests} ${remedy}`;
+  if (process.env.PFXBRIDGE_E2E === "required") throw new Error(line);
+  console.warn(`skipped: ${line}`);
+  return true;
+}
+
+function runs(command: string, parameters: readonly string[]): boolean {
+  return spawnSync(command, parameters, { stdio: "ignore", timeout: 10_000 }).status === 0;
+}
