@@ -1,0 +1,134 @@
+/**
+ * A reply as rules see it: `status`, `headers`, `body`, `text`, `fault`.
+ *
+ * Nothing is decoded or parsed before a rule asks for it. A body that claims to be JSON or XML and is not readable as
+ * such throws `UnreadableReply` when it is asked for, and `unreadable` then says why: the expression engine's `||` would
+ * swallow the exception, but a reply that was needed and could not be read must not lead to a permit.
+ */
+import type { UpstreamReply } from "../upstream/exchange.ts";
+import { type ContentType, charsetOf, decodeText, readContentType } from "./charset.ts";
+import { JsonError, parseJson, parseJsonForExpressions } from "./json.ts";
+import { openEnvelope, type SoapFault } from "./soap.ts";
+import { parseXml, XML_LIMIT, XmlError } from "./xml.ts";
+import { xmlMembers } from "./xmltree.ts";
+
+export class UnreadableReply extends Error {}
+
+export interface ReplyOptions {
+  /** The largest XML body that is parsed, in bytes. Parsing blocks the process. */
+  readonly xmlLimit?: number;
+  /** For modules: JSON as plain objects, whatever their members' names. */
+  readonly plain?: boolean;
+}
+
+interface Content {
+  readonly body: unknown;
+  readonly fault: SoapFault | null;
+}
+
+const NO_CONTENT: Content = { body: null, fault: null };
+
+export class ReplyView {
+  readonly headers: ReadonlyMap<string, string>;
+  /** Why the body could not be read, once that was tried. */
+  unreadable: string | null = null;
+  readonly #reply: UpstreamReply;
+  readonly #options: ReplyOptions;
+  #contentType: ContentType | undefined;
+  #text: string | undefined;
+  #content: Content | undefined;
+
+  constructor(reply: UpstreamReply, options: ReplyOptions = {}) {
+    this.#reply = reply;
+    this.#options = options;
+    this.headers = reply.headers;
+  }
+
+  get status(): number {
+    return this.#reply.status;
+  }
+
+  /** The body as text, in whatever character set it came. */
+  get text(): string {
+    this.#text ??= this.#decode();
+    return this.#text;
+  }
+
+  /** Parsed JSON or XML, or what is inside a SOAP Body; null where it is neither. */
+  get body(): unknown {
+    return this.#parsed().body;
+  }
+
+  /** The SOAP Fault; null where it is none. */
+  get fault(): SoapFault | null {
+    return this.#parsed().fault;
+  }
+
+  /** What the reply says it is, for messages; not cleaned. */
+  get type(): string {
+    return this.#contentTypeOf().type;
+  }
+
+  #contentTypeOf(): ContentType {
+    this.#contentType ??= readContentType(this.#reply.headers.get("content-type"));
+    return this.#contentType;
+  }
+
+  #parsed(): Content {
+    if (this.unreadable !== null) throw new UnreadableReply(this.unreadable);
+    this.#content ??= this.#parse();
+    return this.#content;
+  }
+
+  #parse(): Content {
+    const format = formatOf(this.type);
+    if (format === "html" || this.#reply.body.length === 0) return NO_CONTENT;
+    const text = this.text;
+    const first = /\S/.exec(text)?.[0];
+    if (first === undefined) return NO_CONTENT;
+    if (format === "json" || (format === null && (first === "{" || first === "["))) return this.#json(text);
+    if (format === "xml" || (format === null && first === "<")) return this.#xml(text);
+    return NO_CONTENT;
+  }
+
+  #json(text: string): Content {
+    try {
+      return { body: this.#options.plain ? parseJson(text) : parseJsonForExpressions(text), fault: null };
+    } catch (error) {
+      if (error instanceof JsonError) this.#fail(`the reply is not readable as JSON: ${error.message}`);
+      throw error;
+    }
+  }
+
+  #xml(text: string): Content {
+    const limit = this.#options.xmlLimit ?? XML_LIMIT;
+    if (this.#reply.body.length > limit) this.#fail(`the reply is XML of more than ${limit} bytes`);
+    try {
+      const root = parseXml(text, limit);
+      return openEnvelope(root) ?? { body: xmlMembers([root]), fault: null };
+    } catch (error) {
+      if (error instanceof XmlError) this.#fail(`the reply is not readable as XML: ${error.message}`);
+      throw error;
+    }
+  }
+
+  #decode(): string {
+    if (this.unreadable !== null) throw new UnreadableReply(this.unreadable);
+    const bytes = this.#reply.body;
+    const contentType = this.#contentTypeOf();
+    const charset = charsetOf(bytes, contentType, formatOf(contentType.type) !== "json");
+    return decodeText(bytes, charset) ?? this.#fail(`the reply's character set "${charset}" is not known`);
+  }
+
+  #fail(reason: string): never {
+    this.unreadable = reason;
+    throw new UnreadableReply(reason);
+  }
+}
+
+function formatOf(type: string): "json" | "xml" | "html" | null {
+  if (type === "text/html" || type === "application/xhtml+xml") return "html";
+  if (type === "application/json" || type === "text/json" || type.endsWith("+json")) return "json";
+  if (type === "application/xml" || type === "text/xml" || type.endsWith("+xml")) return "xml";
+  return null;
+}

@@ -1,0 +1,188 @@
+/**
+ * XML text to elements, for text that cannot be trusted.
+ *
+ * fast-xml-parser does the reading; what it lets pass is refused here: DOCTYPE (and with it every entity of the
+ * document's own), a second root, prefixes that nothing declares, references that XML does not define. Size and depth
+ * are limited, since parsing blocks the process. Names keep their case and lose their prefix; the namespace is beside.
+ * Values stay text: `007` is no number and `true` no bool. Throws `XmlError`.
+ */
+import { XMLParser, XMLValidator } from "fast-xml-parser";
+
+export class XmlError extends Error {}
+
+export interface XmlElement {
+  /** Without prefix. */
+  readonly name: string;
+  /** The namespace's URI; empty for none. */
+  readonly namespace: string;
+  /** Without the declarations of namespaces. */
+  readonly attributes: readonly XmlAttribute[];
+  /** Elements and pieces of text, in order. */
+  readonly children: readonly (XmlElement | string)[];
+}
+
+export interface XmlAttribute {
+  readonly name: string;
+  readonly namespace: string;
+  readonly value: string;
+}
+
+/** In bytes: parsing this much takes about as long as a garbage collection, and holds up nobody. */
+export const XML_LIMIT = 65_536;
+
+const MAX_DEPTH = 100;
+const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
+
+// A name in front of which `=` stands cannot be one that the parser refuses (`constructor`) or renames (`toString`).
+const ELEMENT = "=";
+const ATTRIBUTE = "@";
+const TEXT = "#text";
+const CDATA = "#cdata";
+const ATTRIBUTES = ":@";
+
+const parser = new XMLParser({
+  preserveOrder: true,
+  ignoreAttributes: false,
+  attributeNamePrefix: ATTRIBUTE,
+  textNodeName: TEXT,
+  cdataPropName: CDATA,
+  transformTagName: (name) => (name.startsWith(ELEMENT) ? name : ELEMENT + name),
+  parseTagValue: false,
+  parseAttributeValue: false,
+  trimValues: false,
+  processEntities: false,
+  ignoreDeclaration: true,
+  ignorePiTags: true,
+  maxNestedTags: MAX_DEPTH,
+  jPath: false,
+});
+
+/**
+ * The root element of a document.
+ *
+ * @param limit in characters
+ * @throws XmlError with a message for people; it may quote the document
+ */
+export function parseXml(text: string, limit = XML_LIMIT): XmlElement {
+  if (text.length > limit) throw new XmlError(`it is longer than ${limit} characters`);
+  refuseDeclarations(text);
+  const valid = XMLValidator.validate(text);
+  if (valid !== true) throw new XmlError(`${valid.err.msg} (line ${valid.err.line})`);
+  const roots = parseNodes(text).map((node) => elementOf(node, NO_PREFIXES));
+  const root = roots[0];
+  if (roots.length !== 1 || root === undefined) throw new XmlError("it must have exactly one root element");
+  if (!text.trimEnd().endsWith(">")) throw new XmlError("there is text after the root element");
+  return root;
+}
+
+type ParsedNode = Readonly<Record<string, unknown>>;
+
+function parseNodes(text: string): ParsedNode[] {
+  try {
+    return parser.parse(text) as ParsedNode[];
+  } catch (error) {
+    throw new XmlError(error instanceof Error ? error.message : "it cannot be parsed");
+  }
+}
+
+/** `<!DOCTYPE` and the like, outside comments, CDATA and processing instructions. */
+function refuseDeclarations(text: string): void {
+  const closings: Record<string, string> = { "!--": "-->", "![CDATA[": "]]>", "?": "?>" };
+  const opening = /<(!--|!\[CDATA\[|\?|!)/g;
+  for (let match = opening.exec(text); match !== null; match = opening.exec(text)) {
+    const closing = closings[match[1] ?? ""];
+    if (closing === undefined) throw new XmlError("a DOCTYPE or other declaration is not accepted");
+    const end = text.indexOf(closing, opening.lastIndex);
+    if (end === -1) throw new XmlError(`a ${match[0]} is not closed`);
+    opening.lastIndex = end + closing.length;
+  }
+}
+
+type Prefixes = ReadonlyMap<string, string>;
+const NO_PREFIXES: Prefixes = new Map([
+  ["", ""],
+  ["xml", XML_NAMESPACE],
+]);
+
+function elementOf(node: ParsedNode, outer: Prefixes): XmlElement {
+  const attributes: [name: string, value: string][] = [];
+  let prefixes = outer;
+  for (const [key, raw] of Object.entries((node[ATTRIBUTES] ?? {}) as Record<string, string>)) {
+    const name = key.slice(ATTRIBUTE.length);
+    const value = decodeReferences(raw);
+    if (name === "xmlns" || name.startsWith("xmlns:")) {
+      if (prefixes === outer) prefixes = new Map(outer);
+      (prefixes as Map<string, string>).set(name.slice("xmlns:".length), value);
+    } else {
+      attributes.push([name, value]);
+    }
+  }
+  const key = Object.keys(node).find((name) => name.startsWith(ELEMENT));
+  if (key === undefined) throw new XmlError("there is text outside the root element");
+  const name = key.slice(ELEMENT.length);
+  return {
+    name: localName(name),
+    namespace: namespaceOf(name, prefixes, true),
+    attributes: attributes.map(([name, value]) => ({
+      name: localName(name),
+      namespace: namespaceOf(name, prefixes, false),
+      value,
+    })),
+    children: childrenOf(node[key] as ParsedNode[], prefixes),
+  };
+}
+
+function childrenOf(nodes: readonly ParsedNode[], prefixes: Prefixes): (XmlElement | string)[] {
+  const children: (XmlElement | string)[] = [];
+  for (const node of nodes) {
+    const text = node[TEXT];
+    const cdata = node[CDATA];
+    if (typeof text === "string") children.push(decodeReferences(text));
+    else if (Array.isArray(cdata)) children.push(String((cdata[0] as ParsedNode | undefined)?.[TEXT] ?? ""));
+    else children.push(elementOf(node, prefixes));
+  }
+  return children;
+}
+
+function localName(name: string): string {
+  return name.slice(name.indexOf(":") + 1);
+}
+
+function namespaceOf(name: string, prefixes: Prefixes, useDefault: boolean): string {
+  const colon = name.indexOf(":");
+  if (colon === -1) return useDefault ? (prefixes.get("") ?? "") : "";
+  const namespace = prefixes.get(name.slice(0, colon));
+  if (!namespace || name.indexOf(":", colon + 1) !== -1 || colon === name.length - 1) {
+    throw new XmlError(`the prefix of "${name}" is not declared`);
+  }
+  return namespace;
+}
+
+const PREDEFINED = new Map(
+  Object.entries({ "lt;": "<", "gt;": ">", "amp;": "&", "quot;": '"', "apos;": "'" }),
+);
+
+function decodeReferences(text: string): string {
+  if (!text.includes("&")) return text;
+  return text.replace(/&([^;&]{0,12};?)/g, (reference, body: string) => {
+    const known = PREDEFINED.get(body);
+    if (known !== undefined) return known;
+    const digits = /^#(?:x([0-9a-fA-F]+)|([0-9]+));$/.exec(body);
+    const code =
+      digits === null ? Number.NaN : Number.parseInt(digits[1] ?? digits[2] ?? "", digits[1] ? 16 : 10);
+    if (!isXmlCharacter(code)) throw new XmlError(`the reference "${reference}" is not defined in XML`);
+    return String.fromCodePoint(code);
+  });
+}
+
+/** XML 1.0 §2.2, production 2. */
+function isXmlCharacter(code: number): boolean {
+  return (
+    code === 0x9 ||
+    code === 0xa ||
+    code === 0xd ||
+    (code >= 0x20 && code <= 0xd7ff) ||
+    (code >= 0xe000 && code <= 0xfffd) ||
+    (code >= 0x10000 && code <= 0x10ffff)
+  );
+}
