@@ -1,0 +1,99 @@
+/**
+ * Two SOAP servers that are not ours, with the same service on each (authorization.wsdl): PHP's
+ * SoapServer and the npm package `soap`. alice@example.net is permitted, fault@example.net gets a Fault,
+ * and everyone else is denied with a reason that repeats both addresses.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { listen } from "soap";
+import { vi } from "vitest";
+import { freePort, temporaryFolder } from "./temporary.ts";
+
+export type SoapVersion = "1.1" | "1.2";
+
+export interface SoapServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const PATH = "/mail-authorization";
+
+async function wsdl(version: SoapVersion): Promise<string> {
+  const description = await readFile(join(import.meta.dirname, "authorization.wsdl"), "utf8");
+  const binding = "http://schemas.xmlsoap.org/wsdl/soap";
+  return version === "1.1" ? description : description.replace(`"${binding}/"`, `"${binding}12/"`);
+}
+
+/** PHP's SoapServer under PHP's own web server. */
+export async function startPhpSoapServer(version: SoapVersion): Promise<SoapServer> {
+  const folder = await temporaryFolder();
+  const description = join(folder.path, "authorization.wsdl");
+  await writeFile(description, await wsdl(version));
+  const port = await freePort();
+  const script = join(import.meta.dirname, "authorization.php");
+  const child = spawn("php", ["-S", `127.0.0.1:${port}`, script], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, SOAP_VERSION: version, WSDL: description },
+  });
+  const exited = once(child, "exit");
+  let complaints = "";
+  child.stderr.on("data", (chunk) => {
+    complaints = (complaints + String(chunk)).slice(-2000);
+  });
+  const url = `http://127.0.0.1:${port}${PATH}`;
+  await vi
+    .waitFor(() => fetch(`${url}?wsdl`), { timeout: 10_000, interval: 50 })
+    .catch(() => {
+      child.kill();
+      throw new Error(`php -S did not start: ${complaints}`);
+    });
+  return {
+    url,
+    stop: async () => {
+      child.kill();
+      await exited;
+      await folder.remove();
+    },
+  };
+}
+
+interface CheckRequest {
+  readonly sender: string;
+  readonly recipient: string;
+}
+
+/** The npm package `soap` as a server, in the test's own process. */
+export async function startNodeSoapServer(version: SoapVersion): Promise<SoapServer> {
+  const port = await freePort();
+  const http = createServer((_request, response) => response.writeHead(404).end());
+  http.listen(port, "127.0.0.1");
+  await once(http, "listening");
+  const check = ({ sender, recipient }: CheckRequest) => {
+    if (sender === "fault@example.net") throw { Fault: fault(version) };
+    if (sender === "alice@example.net") return { decision: "Permit" };
+    return { decision: "Deny", reason: `${sender} may not write to ${recipient}` };
+  };
+  listen(http, {
+    path: PATH,
+    xml: await wsdl(version),
+    services: { MailAuthorization: { MailAuthorizationPort: { Check: check } } },
+    forceSoap12Headers: version === "1.2",
+  });
+  return {
+    url: `http://127.0.0.1:${port}${PATH}`,
+    stop: async () => {
+      http.close();
+      http.closeAllConnections();
+      await once(http, "close");
+    },
+  };
+}
+
+function fault(version: SoapVersion): object {
+  return version === "1.1"
+    ? { faultcode: "soap:Client", faultstring: "no such account" }
+    : { Code: { Value: "soap:Sender" }, Reason: { Text: "no such account" } };
+}
