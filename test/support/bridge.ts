@@ -21,7 +21,7 @@ export type LogLine = Readonly<Record<string, unknown>>;
 export interface BridgeOptions {
   /** The configuration, written as YAML. */
   readonly config: Readonly<Record<string, unknown>> & {
-    readonly listen: readonly string[] | readonly object[];
+    readonly listen: readonly (string | object)[];
   };
   /** Files beside it, such as mappings: name and text, or what becomes YAML. */
   readonly files?: Readonly<Record<string, unknown>>;
