@@ -1,0 +1,6 @@
+/** What the demo's interfaces give back to its HTTP server. */
+export interface Reply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
