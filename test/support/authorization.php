@@ -5,13 +5,13 @@ final class MailAuthorization
 {
     public function Check(object $request): array
     {
-        if ($request->sender === 'fault@example.net') {
+        if ($request->Sender === 'fault@example.net') {
             throw new SoapFault(getenv('SOAP_VERSION') === '1.2' ? 'Sender' : 'Client', 'no such account');
         }
-        if ($request->sender === 'alice@example.net') {
-            return ['decision' => 'Permit'];
+        if ($request->Sender === 'alice@example.net') {
+            return ['Decision' => 'Permit'];
         }
-        return ['decision' => 'Deny', 'reason' => "{$request->sender} may not write to {$request->recipient}"];
+        return ['Decision' => 'Deny', 'Reason' => "{$request->Sender} may not write to {$request->Recipient}"];
     }
 }
 

@@ -2,14 +2,12 @@
  * The bridge as its users run it: the built command in a process of its own, with a configuration in a
  * temporary folder. Its log is collected line by line. Needs `npm run build` first.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
-import { vi } from "vitest";
 import { stringify } from "yaml";
+import { startDaemon } from "./daemon.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 /** The built command, to be run by `node`. */
@@ -46,35 +44,20 @@ export async function startBridge({ config, files = {} }: BridgeOptions): Promis
   await write("pfxbridge.yaml", config);
   for (const [name, content] of Object.entries(files)) await write(name, content);
 
-  const child = spawn(process.execPath, [COMMAND, "serve", "-c", join(folder.path, "pfxbridge.yaml")], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const killAtExit = () => child.kill("SIGKILL");
-  process.once("exit", killAtExit);
-  const exited = once(child, "exit").then(([status]) => status as number | null);
-  const output: string[] = [];
   const lines: LogLine[] = [];
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    output.push(line);
-    lines.push(parseLine(line));
+  const daemon = await startDaemon({
+    command: process.execPath,
+    parameters: [COMMAND, "serve", "-c", join(folder.path, "pfxbridge.yaml")],
+    ready: () => Promise.all(config.listen.map((endpoint) => connectOnce(endpointOf(endpoint)))),
+    onLine: (line) => lines.push(parseLine(line)),
   });
-  createInterface({ input: child.stderr }).on("line", (line) => output.push(line));
-
-  try {
-    for (const endpoint of config.listen) await untilListening(endpointOf(endpoint), child, output);
-  } catch (error) {
-    child.kill("SIGKILL");
-    throw error;
-  }
   return {
     log: () => lines,
     decisions: () => lines.filter((line) => line.msg === "decision"),
     write,
-    reload: () => child.kill("SIGHUP"),
+    reload: () => daemon.signal("SIGHUP"),
     stop: async () => {
-      child.kill("SIGTERM");
-      const status = await exited;
-      process.off("exit", killAtExit);
+      const status = await daemon.stop();
       await folder.remove();
       return status;
     },
@@ -96,27 +79,6 @@ function parseLine(line: string): LogLine {
 
 function endpointOf(listen: string | object): string {
   return typeof listen === "string" ? listen : String("endpoint" in listen ? listen.endpoint : "");
-}
-
-async function untilListening(
-  endpoint: string,
-  child: ChildProcess,
-  output: readonly string[],
-): Promise<void> {
-  await vi
-    .waitFor(
-      async () => {
-        if (child.exitCode !== null) return;
-        await connectOnce(endpoint);
-      },
-      { timeout: 15_000, interval: 25 },
-    )
-    .catch(() => {
-      throw new Error(`the bridge does not listen on ${endpoint}:\n${output.join("\n")}`);
-    });
-  if (child.exitCode !== null) {
-    throw new Error(`the bridge ended with status ${child.exitCode}:\n${output.join("\n")}`);
-  }
 }
 
 /** Connects to an endpoint in Postfix's syntax, `inet:127.0.0.1:PORT` or `unix:PATH`, and closes again. */

@@ -2,13 +2,11 @@
  * A real policy decision point: Cerbos, from the npm package `cerbos`, with the policies of the test. Its
  * HTTP port also speaks the OpenID AuthZEN Authorization API (`POST /access/v1/evaluation`).
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { vi } from "vitest";
 import { writeYaml } from "./bridge.ts";
+import { startDaemon } from "./daemon.ts";
 import { freePort, temporaryFolder } from "./temporary.ts";
 
 export interface Cerbos {
@@ -30,26 +28,16 @@ export async function startCerbos(policies: readonly object[]): Promise<Cerbos> 
     telemetry: { disabled: true },
   });
 
-  const child = spawn(cerbosBinary(), ["server", "--config", file], { stdio: ["ignore", "pipe", "pipe"] });
-  const exited = once(child, "exit");
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk) => {
-      output = (output + String(chunk)).slice(-4000);
-    });
-  }
   const url = `http://127.0.0.1:${http}`;
-  await vi
-    .waitFor(() => fetch(`${url}/_cerbos/health`), { timeout: 20_000, interval: 100 })
-    .catch(() => {
-      child.kill();
-      throw new Error(`Cerbos did not start: ${output}`);
-    });
+  const daemon = await startDaemon({
+    command: cerbosBinary(),
+    parameters: ["server", "--config", file],
+    ready: () => fetch(`${url}/_cerbos/health`),
+  });
   return {
     url,
     stop: async () => {
-      child.kill();
-      await exited;
+      await daemon.stop();
       await folder.remove();
     },
   };

@@ -3,13 +3,12 @@
  * SoapServer and the npm package `soap`. alice@example.net is permitted, fault@example.net gets a Fault,
  * and everyone else is denied with a reason that repeats both addresses.
  */
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { listen } from "soap";
-import { vi } from "vitest";
+import { startDaemon } from "./daemon.ts";
 import { freePort, temporaryFolder } from "./temporary.ts";
 
 export type SoapVersion = "1.1" | "1.2";
@@ -34,35 +33,25 @@ export async function startPhpSoapServer(version: SoapVersion): Promise<SoapServ
   await writeFile(description, await wsdl(version));
   const port = await freePort();
   const script = join(import.meta.dirname, "authorization.php");
-  const child = spawn("php", ["-S", `127.0.0.1:${port}`, script], {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, SOAP_VERSION: version, WSDL: description },
-  });
-  const exited = once(child, "exit");
-  let complaints = "";
-  child.stderr.on("data", (chunk) => {
-    complaints = (complaints + String(chunk)).slice(-2000);
-  });
   const url = `http://127.0.0.1:${port}${PATH}`;
-  await vi
-    .waitFor(() => fetch(`${url}?wsdl`), { timeout: 10_000, interval: 50 })
-    .catch(() => {
-      child.kill();
-      throw new Error(`php -S did not start: ${complaints}`);
-    });
+  const daemon = await startDaemon({
+    command: "php",
+    parameters: ["-S", `127.0.0.1:${port}`, script],
+    env: { SOAP_VERSION: version, WSDL: description },
+    ready: () => fetch(`${url}?wsdl`),
+  });
   return {
     url,
     stop: async () => {
-      child.kill();
-      await exited;
+      await daemon.stop();
       await folder.remove();
     },
   };
 }
 
-interface CheckRequest {
-  readonly sender: string;
-  readonly recipient: string;
+interface Check {
+  readonly Sender: string;
+  readonly Recipient: string;
 }
 
 /** The npm package `soap` as a server, in the test's own process. */
@@ -71,10 +60,10 @@ export async function startNodeSoapServer(version: SoapVersion): Promise<SoapSer
   const http = createServer((_request, response) => response.writeHead(404).end());
   http.listen(port, "127.0.0.1");
   await once(http, "listening");
-  const check = ({ sender, recipient }: CheckRequest) => {
+  const check = ({ Sender: sender, Recipient: recipient }: Check) => {
     if (sender === "fault@example.net") throw { Fault: fault(version) };
-    if (sender === "alice@example.net") return { decision: "Permit" };
-    return { decision: "Deny", reason: `${sender} may not write to ${recipient}` };
+    if (sender === "alice@example.net") return { Decision: "Permit" };
+    return { Decision: "Deny", Reason: `${sender} may not write to ${recipient}` };
   };
   listen(http, {
     path: PATH,
