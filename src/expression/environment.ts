@@ -1,0 +1,41 @@
+/**
+ * CEL as pfxbridge speaks it: the library with our variables and functions, one environment for each kind of scope.
+ * Only this room sees the library.
+ */
+import { Environment } from "@marcbachmann/cel-js";
+import { domainOf, localPartOf } from "./address.ts";
+import { registerMacros } from "./macros.ts";
+import { percentEncode } from "./percent.ts";
+import { type ScopeKind, variableTypes } from "./scope.ts";
+import { toJson, toText } from "./text.ts";
+
+/** Without it, cel-js takes a function for one that may be asynchronous. */
+const SYNC = { async: false };
+
+function createEnvironment(kind: ScopeKind): Environment {
+  const environment = new Environment({
+    enableOptionalTypes: true,
+    // JSON's lists and objects are mixed: `{"name": sender, "size": size}`.
+    homogeneousAggregateLiterals: false,
+  });
+  for (const [name, type] of variableTypes(kind)) environment.registerVariable(name, type);
+  environment
+    .registerFunction("domain(string): string", domainOf, SYNC)
+    .registerFunction("localpart(string): string", localPartOf, SYNC)
+    .registerFunction("lower(string): string", (value: string) => value.toLowerCase(), SYNC)
+    .registerFunction("json(dyn): string", (value: unknown) => toJson(value), SYNC)
+    .registerFunction("urlencode(dyn): string", (value: unknown) => percentEncode(toText(value)), SYNC);
+  registerMacros(environment);
+  return environment;
+}
+
+const environments = new Map<ScopeKind, Environment>();
+
+export function environmentOf(kind: ScopeKind): Environment {
+  let environment = environments.get(kind);
+  if (environment === undefined) {
+    environment = createEnvironment(kind);
+    environments.set(kind, environment);
+  }
+  return environment;
+}

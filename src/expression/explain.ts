@@ -1,0 +1,121 @@
+/** The library's errors in words for a mail administrator, on one line and without its drawings. */
+import {
+  EvaluationError as CelEvaluationError,
+  TypeError as CelTypeError,
+  ParseError,
+} from "@marcbachmann/cel-js";
+import { suggestion } from "../yaml/nearest.ts";
+import { environmentOf } from "./environment.ts";
+import { EvaluationError, ExpressionError, oneLine } from "./error.ts";
+import { type Scope, variableTypes } from "./scope.ts";
+
+const TOKENS: Readonly<Record<string, string>> = {
+  EOF: "the end",
+  NUMBER: "a number",
+  STRING: "a string",
+  IDENTIFIER: "a name",
+  LPAREN: "(",
+  RPAREN: ")",
+  LBRACKET: "[",
+  RBRACKET: "]",
+  LBRACE: "{",
+  RBRACE: "}",
+  DOT: ".",
+  COMMA: ",",
+  COLON: ":",
+  QUESTION: "?",
+  EQ: "==",
+  NE: "!=",
+  LT: "<",
+  LE: "<=",
+  GT: ">",
+  GE: ">=",
+  AND: "&&",
+  OR: "||",
+  NOT: "!",
+  IN: "in",
+  PLUS: "+",
+  MINUS: "-",
+  MULTIPLY: "*",
+  DIVIDE: "/",
+  MODULO: "%",
+};
+
+/** An error of parsing or type checking. */
+export function explainCompile(error: unknown, scope: Scope): ExpressionError {
+  if (error instanceof ExpressionError) return error;
+  if (error instanceof ParseError || error instanceof CelTypeError) {
+    const offset = error.range?.start ?? 0;
+    return new ExpressionError(oneLine(compileMessage(error, scope)), offset);
+  }
+  return new ExpressionError(oneLine(error instanceof Error ? error.message : String(error)), 0);
+}
+
+function compileMessage({ code, summary }: ParseError | CelTypeError, scope: Scope): string {
+  switch (code) {
+    case "unknown_variable":
+      return unknownName(summary.slice(summary.lastIndexOf(" ") + 1), scope);
+    case "no_matching_overload":
+      return unknownFunction(summary, scope);
+    case "no_such_overload":
+      return `${summary.replace("no such overload: ", "")} cannot be worked out: the types do not fit${typeHint(summary)}`;
+    case "invalid_macro_argument":
+      return summary.startsWith("has()")
+        ? "has() takes a path of names, such as has(body.user.name)"
+        : summary;
+    case "unexpected_character":
+      return `${summary}${characterHint(summary)}`;
+    case "incompatible_ternary_branches":
+      return `${summary}; wrap one in dyn( )`;
+    default:
+      return summary.replace(/\b[A-Z]{2,}\b/g, (token) => TOKENS[token] ?? token);
+  }
+}
+
+function unknownName(name: string, scope: Scope): string {
+  if (scope.kind === "request" && variableTypes("response").has(name)) {
+    return `"${name}" belongs to the reply and is known in response rules only`;
+  }
+  return `there is no attribute or variable "${name}"${suggestion(name, variableTypes(scope.kind).keys())}`;
+}
+
+function unknownFunction(summary: string, scope: Scope): string {
+  const call = /'(?:.*\.)?(\w+)\((.*)\)'$/.exec(summary);
+  const name = call?.[1] ?? "";
+  const known = new Set(
+    environmentOf(scope.kind)
+      .getDefinitions()
+      .functions.map((definition) => definition.name),
+  );
+  if (known.has(name)) return `${name}() does not take these arguments: ${call?.[0] ?? summary}`;
+  return `there is no function "${name}"${suggestion(name, known)}`;
+}
+
+function typeHint(summary: string): string {
+  return /\bint\b/.test(summary) && /\bstring\b/.test(summary) ? "; an int is written without quotes" : "";
+}
+
+function characterHint(summary: string): string {
+  if (summary.includes("=")) return "; to compare, write ==";
+  if (summary.includes("&")) return "; write && for and";
+  if (summary.includes("|")) return "; write || for or";
+  return "";
+}
+
+const MAX_EXCERPT = 80;
+
+/** An error of evaluation: what is missing or does not fit, in the expression's own words. */
+export function explainEvaluation(error: unknown): EvaluationError {
+  if (error instanceof EvaluationError) return error;
+  if (!(error instanceof CelEvaluationError)) {
+    return new EvaluationError(error instanceof Error ? error.message : String(error));
+  }
+  const { node } = error;
+  const source = node === undefined ? "" : node.input.slice(node.start, node.end);
+  const excerpt = source.length > MAX_EXCERPT ? `${source.slice(0, MAX_EXCERPT)}…` : source;
+  if (excerpt === "") return new EvaluationError(error.summary);
+  if (error.code === "no_such_key" || error.code === "index_out_of_bounds") {
+    return new EvaluationError(`${excerpt} is missing`);
+  }
+  return new EvaluationError(`${error.summary}, in: ${excerpt}`);
+}

@@ -1,0 +1,54 @@
+/**
+ * What expressions can name, by where they stand: requests and routes see the policy request, response rules also the
+ * reply (DESIGN.md, "Mappings").
+ */
+import { ATTRIBUTE_NAMES, INTEGER_ATTRIBUTES } from "../postfix/request.ts";
+
+export type ScopeKind = "request" | "response";
+
+export interface Scope {
+  readonly kind: ScopeKind;
+  /** The mapping's own parameters, `param.NAME`. */
+  readonly parameterNames: readonly string[];
+}
+
+/**
+ * @example
+ * createScope("request", [])              // the conditions of routes
+ * createScope("response", ["package"])    // the rules of a mapping with one parameter
+ */
+export function createScope(kind: ScopeKind, parameterNames: readonly string[]): Scope {
+  return { kind, parameterNames };
+}
+
+/** The types of the attributes, in CEL's words. */
+export const ATTRIBUTE_TYPES: ReadonlyMap<string, "string" | "int"> = new Map(
+  ATTRIBUTE_NAMES.map((name) => [name, INTEGER_ATTRIBUTES.includes(name) ? "int" : "string"]),
+);
+
+const REQUEST_TYPES: ReadonlyMap<string, string> = new Map([
+  ...ATTRIBUTE_TYPES,
+  ["attributes", "map<string, string>"],
+  ["recipients", "list<string>"],
+  ["listener", "string"],
+  ["request_id", "string"],
+  ["now", "string"],
+  ["param", "map<string, dyn>"],
+]);
+
+const RESPONSE_TYPES: ReadonlyMap<string, string> = new Map([
+  ...REQUEST_TYPES,
+  ["status", "int"],
+  ["headers", "map<string, string>"],
+  ["body", "dyn"],
+  ["text", "string"],
+  ["fault", "dyn"],
+]);
+
+/** Every variable of a scope with its CEL type. */
+export function variableTypes(kind: ScopeKind): ReadonlyMap<string, string> {
+  return kind === "request" ? REQUEST_TYPES : RESPONSE_TYPES;
+}
+
+/** The members of `fault` (SOAP Fault, the same for 1.1 and 1.2). */
+export const FAULT_MEMBERS: readonly string[] = ["code", "subcode", "reason", "detail"];

@@ -1,0 +1,114 @@
+/**
+ * The values that expressions see. Nothing is worked out before an expression asks for it: making them costs one object.
+ */
+import type { Subject } from "../mapping/mapping.ts";
+import { ATTRIBUTE_TYPES } from "./scope.ts";
+
+/** Variables by name, as `createScope` lists them. */
+export type Variables = Readonly<Record<string, unknown>>;
+
+/** What response rules see of a complete reply. */
+export interface ReplyVariables {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Parsed JSON or XML: maps, arrays, strings, numbers, booleans, null. */
+  readonly body: unknown;
+  readonly text: string;
+  /** `code`, `subcode`, `reason` and `detail` of a SOAP Fault, or null. */
+  readonly fault: unknown;
+}
+
+/** What requests and route conditions see. */
+export function requestVariables(subject: Subject, parameters: ReadonlyMap<string, unknown>): Variables {
+  return new RequestVariables(subject, parameters);
+}
+
+/** What response rules see. */
+export function responseVariables(
+  subject: Subject,
+  parameters: ReadonlyMap<string, unknown>,
+  reply: ReplyVariables,
+): Variables {
+  return new ResponseVariables(subject, parameters, reply);
+}
+
+class RequestVariables {
+  readonly [name: string]: unknown;
+  readonly #subject: Subject;
+  readonly param: ReadonlyMap<string, unknown>;
+
+  constructor(subject: Subject, parameters: ReadonlyMap<string, unknown>) {
+    this.#subject = subject;
+    this.param = parameters;
+  }
+
+  // One getter for each attribute, so that `variables[name]`, which is how cel-js reads, finds it in the Map.
+  static {
+    for (const [name, type] of ATTRIBUTE_TYPES) {
+      const get =
+        type === "int"
+          ? function (this: RequestVariables) {
+              return integer(this.#subject.request.attributes.get(name));
+            }
+          : function (this: RequestVariables) {
+              return this.#subject.request.attributes.get(name) ?? "";
+            };
+      Object.defineProperty(RequestVariables.prototype, name, { get });
+    }
+  }
+
+  get attributes(): ReadonlyMap<string, string> {
+    return this.#subject.request.attributes;
+  }
+
+  get recipients(): readonly string[] {
+    return this.#subject.request.recipients;
+  }
+
+  get listener(): string {
+    return this.#subject.request.listener;
+  }
+
+  get request_id(): string {
+    return this.#subject.requestId;
+  }
+
+  get now(): string {
+    return new Date(this.#subject.now).toISOString();
+  }
+}
+
+class ResponseVariables extends RequestVariables {
+  readonly #reply: ReplyVariables;
+
+  constructor(subject: Subject, parameters: ReadonlyMap<string, unknown>, reply: ReplyVariables) {
+    super(subject, parameters);
+    this.#reply = reply;
+  }
+
+  get status(): bigint {
+    return BigInt(this.#reply.status);
+  }
+
+  get headers(): ReadonlyMap<string, string> {
+    return this.#reply.headers;
+  }
+
+  get body(): unknown {
+    return this.#reply.body;
+  }
+
+  get text(): string {
+    return this.#reply.text;
+  }
+
+  get fault(): unknown {
+    return this.#reply.fault;
+  }
+}
+
+/** CEL's ints are 64 bits wide; what is none, or too large to be one, is 0. */
+function integer(text: string | undefined): bigint {
+  return text !== undefined && /^[0-9]{1,18}$/.test(text) ? BigInt(text) : 0n;
+}
