@@ -46,8 +46,8 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   const place = (name: string) => join(folder.path, name);
   const logFile = place("mail.log");
   const inbox = place("mail/inbox/new");
-  const postfixUser = await ids("postfix");
-  const mailUser = await ids("nobody");
+  const postfixUser = await userIds("postfix");
+  const mailUser = await userIds("nobody");
 
   const ports = new Map<string, number>();
   for (const name of Object.keys(options.smtpd)) ports.set(name, await freePort());
@@ -104,7 +104,7 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
 }
 
 /** User and group id of a user of this machine. */
-async function ids(user: string): Promise<{ uid: number; gid: number }> {
+export async function userIds(user: string): Promise<{ uid: number; gid: number }> {
   const [uid, gid] = await Promise.all(["-u", "-g"].map((flag) => run("id", [flag, user])));
   return { uid: Number(uid?.stdout), gid: Number(gid?.stdout) };
 }
