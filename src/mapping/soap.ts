@@ -26,10 +26,15 @@ export interface SoapBody {
   readonly fault: SoapFault | null;
 }
 
+/** The Body element of an envelope; undefined if `root` is no SOAP envelope, or one without Body. */
+export function envelopeBody(root: XmlElement): XmlElement | undefined {
+  if (root.name !== "Envelope" || (root.namespace !== SOAP_11 && root.namespace !== SOAP_12)) return undefined;
+  return child(root, "Body", root.namespace);
+}
+
 /** What is inside an envelope's Body; null if `root` is no SOAP envelope, or one without Body. */
 export function openEnvelope(root: XmlElement): SoapBody | null {
-  if (root.name !== "Envelope" || (root.namespace !== SOAP_11 && root.namespace !== SOAP_12)) return null;
-  const body = child(root, "Body", root.namespace);
+  const body = envelopeBody(root);
   if (body === undefined) return null;
   const fault = child(body, "Fault", root.namespace);
   return { body: xmlMembers(body.children), fault: fault === undefined ? null : faultOf(fault) };

@@ -1,0 +1,93 @@
+/**
+ * A mapping's `examples`, run by `pfxbridge check`: a policy request, the call that comes of it, a reply, and the action
+ * or failure that comes of that. No service is asked.
+ */
+import type { UpstreamReply } from "../upstream/exchange.ts";
+import type { Failure } from "../upstream/failure.ts";
+import { compareCall } from "./expectation.ts";
+import { isFailure, type Mapping, type Subject, type Verdict } from "./mapping.ts";
+import type { ExampleDefinition } from "./schema.ts";
+
+export interface Example {
+  readonly definition: ExampleDefinition;
+  /** Where it begins in the mapping's file. */
+  readonly line: number;
+}
+
+export interface ExampleResult {
+  readonly name: string;
+  readonly passed: boolean;
+  /** What was expected and what came; only where it did not pass. */
+  readonly message?: string;
+  readonly line: number;
+}
+
+/** `request_id` in examples. */
+export const EXAMPLE_REQUEST_ID = "00000000-0000-4000-8000-000000000000";
+/** `now` in examples: 2026-01-01T00:00:00.000Z. */
+export const EXAMPLE_NOW = Date.UTC(2026, 0, 1);
+
+/** Runs examples one after the other; never throws for what is in them. */
+export async function runExamples(mapping: Mapping, examples: readonly Example[]): Promise<ExampleResult[]> {
+  const results: ExampleResult[] = [];
+  for (const { definition, line } of examples) {
+    const message = await runExample(mapping, definition);
+    const result = { name: definition.name, passed: message === null, line };
+    results.push(message === null ? result : { ...result, message });
+  }
+  return results;
+}
+
+async function runExample(mapping: Mapping, example: ExampleDefinition): Promise<string | null> {
+  const subject = exampleSubject(example.request);
+  const call = await mapping.render(subject);
+  if (isFailure(call)) {
+    const expected = example.failure === call.cause && example.reply === undefined;
+    return expected ? null : `the call cannot be made: ${describe(call)}`;
+  }
+  if (example.expect !== undefined) {
+    const difference = compareCall(example.expect, call);
+    if (difference !== null) return `the call differs: ${difference}`;
+  }
+  if (example.reply === undefined) {
+    return example.failure === undefined ? null : `expected ${example.failure}, but the call can be made`;
+  }
+  const outcome = await mapping.interpret(exampleReply(example.reply), subject);
+  const expected = example.action ?? example.failure;
+  const got = isFailure(outcome) ? outcome.cause : outcome.action;
+  return got === expected ? null : `expected ${expected}, got ${describe(outcome)}`;
+}
+
+function describe(outcome: Verdict | Failure): string {
+  return isFailure(outcome) ? `${outcome.cause}: ${outcome.detail}` : `${outcome.action} (rule ${outcome.rule})`;
+}
+
+/** The policy request that an example's attributes stand for. `recipients` and `listener` may be among them. */
+function exampleSubject(values: ExampleDefinition["request"]): Subject {
+  const { recipients, listener = "example", ...rest } = values;
+  const attributes = new Map(Object.entries(rest).map(([name, value]) => [name, String(value)]));
+  const recipient = attributes.get("recipient") ?? "";
+  const list = Array.isArray(recipients) ? recipients : recipient === "" ? [] : [recipient];
+  return {
+    request: { attributes, listener: String(listener), recipients: list },
+    requestId: EXAMPLE_REQUEST_ID,
+    now: EXAMPLE_NOW,
+  };
+}
+
+const SOAP_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/";
+
+function exampleReply(reply: NonNullable<ExampleDefinition["reply"]>): UpstreamReply {
+  const [type, text] = contentOf(reply);
+  const headers = new Map(Object.entries(reply.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  if (type !== null && !headers.has("content-type")) headers.set("content-type", type);
+  return { status: reply.status, headers, body: Buffer.from(text) };
+}
+
+function contentOf(reply: NonNullable<ExampleDefinition["reply"]>): [type: string | null, text: string] {
+  if (reply.json !== undefined) return ["application/json", JSON.stringify(reply.json)];
+  if (reply.xml !== undefined) return ["text/xml; charset=utf-8", reply.xml];
+  if (reply.soap === undefined) return reply.text === undefined ? [null, ""] : ["text/plain; charset=utf-8", reply.text];
+  const envelope = `<soap:Envelope xmlns:soap="${SOAP_ENVELOPE}"><soap:Body>${reply.soap}</soap:Body></soap:Envelope>`;
+  return ["text/xml; charset=utf-8", envelope];
+}

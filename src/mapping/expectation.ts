@@ -1,0 +1,124 @@
+/**
+ * What an example expects of a call, against the call that was rendered.
+ *
+ * Only what the example names is compared: of the headers those that it lists; everything else as a whole. JSON is
+ * compared as values, XML without white space between elements.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { UpstreamRequest } from "../upstream/exchange.ts";
+import type { ExampleDefinition } from "./schema.ts";
+import { envelopeBody } from "./soap.ts";
+import { parseXml, type XmlElement, XmlError } from "./xml.ts";
+import { trimXml } from "./xmltree.ts";
+
+export type Expectation = NonNullable<ExampleDefinition["expect"]>;
+
+/** What differs, for people; null if nothing does. */
+export function compareCall(expected: Expectation, call: UpstreamRequest): string | null {
+  for (const [what, wanted, got] of comparisons(expected, call)) {
+    if (!isDeepStrictEqual(wanted, got)) return `${what}: expected ${shown(wanted)}, got ${shown(got)}`;
+  }
+  return null;
+}
+
+type Comparison = readonly [what: string, wanted: unknown, got: unknown];
+
+function* comparisons(expected: Expectation, call: UpstreamRequest): Iterable<Comparison> {
+  const [path = "", query] = splitOnce(call.path, "?");
+  if (expected.method !== undefined) yield ["method", expected.method, call.method];
+  if (expected.path !== undefined) {
+    yield ["path", expected.path, expected.path.includes("?") ? call.path : path];
+  }
+  if (expected.query !== undefined) yield ["query", fieldsOf(expected.query), parseFields(query ?? "")];
+  for (const [name, value] of Object.entries(expected.headers ?? {})) {
+    yield [`header ${name}`, value, call.headers[name.toLowerCase()] ?? null];
+  }
+  if (expected.form !== undefined) yield ["form", fieldsOf(expected.form), parseFields(call.body ?? "")];
+  if (expected.json !== undefined) yield ["json", expected.json, parsedJson(call.body)];
+  if (expected.text !== undefined) yield ["text", expected.text, call.body];
+  if (expected.xml !== undefined) yield ["xml", documentText(expected.xml), documentText(call.body ?? "")];
+  if (expected.soap !== undefined) yield ["soap", fragmentText(expected.soap), soapText(call.body ?? "")];
+}
+
+function splitOnce(text: string, separator: string): [string, string | null] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, null] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+type Fields = Record<string, readonly string[]>;
+
+function fieldsOf(values: NonNullable<Expectation["form"]>): Fields {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, (Array.isArray(value) ? value : [value]).map(String)]),
+  );
+}
+
+function parseFields(text: string): Fields {
+  const fields = new URLSearchParams(text);
+  return Object.fromEntries([...new Set(fields.keys())].map((name) => [name, fields.getAll(name)]));
+}
+
+function parsedJson(body: string | null): unknown {
+  try {
+    return JSON.parse(body ?? "");
+  } catch {
+    return body;
+  }
+}
+
+/** Prefixes that a piece of SOAP may use without declaring them, as inside an envelope. */
+const DECLARATIONS =
+  'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"';
+
+function documentText(text: string): unknown {
+  return readable(() => canonical(parseXml(text)));
+}
+
+function fragmentText(text: string): unknown {
+  return readable(() => canonicalChildren(parseXml(`<fragment ${DECLARATIONS}>${text}</fragment>`)));
+}
+
+function soapText(text: string): unknown {
+  return readable(() => {
+    const body = envelopeBody(parseXml(text));
+    return body === undefined ? "(no SOAP envelope)" : canonicalChildren(body);
+  });
+}
+
+function readable(read: () => string): string {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof XmlError) return `(not readable as XML: ${error.message})`;
+    throw error;
+  }
+}
+
+/** The same text for XML that means the same: names with their namespaces, attributes in order, no white space between elements. */
+function canonical(element: XmlElement): string {
+  const name = qualified(element);
+  const attributes = element.attributes
+    .map((attribute) => ` ${qualified(attribute)}=${JSON.stringify(attribute.value)}`)
+    .sort()
+    .join("");
+  return `<${name}${attributes}>${canonicalChildren(element)}</${element.name}>`;
+}
+
+function canonicalChildren(element: XmlElement): string {
+  const mixed = element.children.some((child) => typeof child !== "string");
+  return element.children
+    .map((child) => (typeof child === "string" ? (mixed ? trimXml(child) : child) : canonical(child)))
+    .join("");
+}
+
+function qualified({ name, namespace }: { name: string; namespace: string }): string {
+  return namespace === "" ? name : `{${namespace}}${name}`;
+}
+
+const LONGEST_SHOWN = 2_000;
+
+function shown(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
+  return line.length > LONGEST_SHOWN ? `${line.slice(0, LONGEST_SHOWN)}…` : line;
+}

@@ -1,0 +1,34 @@
+/** Which file a service's `mapping:` means: one that is shipped, by its name, or a path. */
+import { readdirSync } from "node:fs";
+import { dirname, extname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { excerpt } from "../yaml/excerpt.ts";
+import { suggestion } from "../yaml/nearest.ts";
+
+/** Beside src/ in a checkout, beside dist/ in a package. */
+const SHIPPED = fileURLToPath(new URL("../../mappings/", import.meta.url));
+const EXTENSION = ".yaml";
+
+/**
+ * The file of a mapping.
+ *
+ * @param use a name such as `authzen`, or, with a slash or an extension, a path
+ * @param relativeTo the configuration file that names it
+ * @throws Error that lists the shipped ones, if there is none of that name
+ */
+export function findMapping(use: string, relativeTo: string): string {
+  if (use.includes("/") || extname(use) !== "") return resolve(dirname(resolve(relativeTo)), use);
+  const names = shippedMappings();
+  if (names.includes(use)) return `${SHIPPED}${use}${EXTENSION}`;
+  throw new Error(
+    `there is no mapping "${excerpt(use)}"${suggestion(use, names)}. Shipped are ${names.join(", ")}; a file of your own is written with its path, as in ./${excerpt(use)}${EXTENSION}`,
+  );
+}
+
+/** The names of the mappings that come with the package. */
+export function shippedMappings(): readonly string[] {
+  return readdirSync(SHIPPED)
+    .filter((file) => file.endsWith(EXTENSION))
+    .map((file) => file.slice(0, -EXTENSION.length))
+    .sort();
+}

@@ -1,0 +1,63 @@
+/** A mapping's own parameters: what it declares, and what `with` under a service sets. */
+import { suggestion } from "../yaml/nearest.ts";
+
+export interface ParameterDeclaration {
+  /** Without a default, `with` must set it. */
+  readonly default?: unknown;
+  readonly description?: string | undefined;
+}
+
+export interface Parameters {
+  /** By name; what was not set has its default. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** What is wrong with `with`, ready to be shown to people: the parameter, or null for one that is missing. */
+  readonly problems: readonly { readonly name: string | null; readonly message: string }[];
+}
+
+/** Puts together what was declared and what was set. */
+export function resolveParameters(
+  declared: Readonly<Record<string, ParameterDeclaration>>,
+  set: Readonly<Record<string, unknown>>,
+): Parameters {
+  const values: Record<string, unknown> = {};
+  const problems: { name: string | null; message: string }[] = [];
+  const names = Object.keys(declared);
+  for (const name of Object.keys(set)) {
+    if (Object.hasOwn(declared, name)) continue;
+    const known = names.length === 0 ? "it has none" : `it has ${names.join(", ")}`;
+    problems.push({
+      name,
+      message: `the mapping has no parameter "${name}"${suggestion(name, names)} (${known})`,
+    });
+  }
+  for (const [name, { default: fallback }] of Object.entries(declared)) {
+    const value = Object.hasOwn(set, name) ? set[name] : fallback;
+    if (value === undefined) {
+      problems.push({ name: null, message: `the mapping's parameter "${name}" must be set: with: { ${name}: … }` });
+    } else if (fallback !== undefined && kindOf(value) !== kindOf(fallback)) {
+      const message = `the parameter "${name}" must be a ${kindOf(fallback)}, as its default is`;
+      problems.push({ name, message });
+    } else {
+      values[name] = value;
+    }
+  }
+  return { values, problems };
+}
+
+/**
+ * The values that examples run with: the mapping's own defaults, whatever a service sets, since examples say
+ * what comes out with those; what has no default takes the value that was set.
+ */
+export function exampleParameters(
+  declared: Readonly<Record<string, ParameterDeclaration>>,
+  values: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(declared).map(([name, { default: fallback }]) => [name, fallback ?? values[name]]),
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return "list";
+  return value === null ? "null" : typeof value === "object" ? "table" : typeof value;
+}

@@ -1,0 +1,111 @@
+/**
+ * The `response` of a mapping: rules, compiled when it is loaded, tried in order on each complete reply.
+ *
+ * The first rule that matches gives the action. What cannot be evaluated ends the reading: a reply of another shape must
+ * not slip through to a later rule that permits.
+ */
+import { compileCondition, type Condition, EvaluationError, ExpressionError } from "../expression/expression.ts";
+import type { Scope } from "../expression/scope.ts";
+import { responseVariables, type Variables } from "../expression/variables.ts";
+import { sanitizeText } from "../postfix/action.ts";
+import type { UpstreamReply } from "../upstream/exchange.ts";
+import type { Failure } from "../upstream/failure.ts";
+import type { Subject, Verdict } from "./mapping.ts";
+import { type ReplyOptions, ReplyView } from "./reply.ts";
+import { replyFailure } from "./replyfailure.ts";
+import { compileAction, type RuleAction } from "./ruleaction.ts";
+
+export interface RuleDefinition {
+  /** CEL; without it the rule matches whatever it is tried on. */
+  readonly when?: string | undefined;
+  readonly action: string;
+}
+
+export interface RulesContext {
+  readonly scope: Scope;
+  readonly allow: ReadonlySet<string>;
+  /** @param path within the list of rules */
+  report(path: readonly (string | number)[], message: string, offset?: number): void;
+}
+
+export interface Rule {
+  readonly condition: Condition | null;
+  readonly action: RuleAction;
+  /** Whether it is tried on 2xx only: it names neither `status` nor `fault`. */
+  readonly successOnly: boolean;
+}
+
+/** The rules in their order; those with a mistake, which was reported, are left out. */
+export function compileRules(definitions: readonly RuleDefinition[], context: RulesContext): readonly Rule[] {
+  return definitions.flatMap(({ when, action: text }, index) => {
+    const condition = when === undefined ? null : compileWhen(when, index, context);
+    const action = compileAction(text, {
+      scope: context.scope,
+      allow: context.allow,
+      report: (message, offset) => context.report([index, "action"], message, offset),
+    });
+    if (condition === undefined || action === null) return [];
+    const names = condition?.names;
+    return [{ condition, action, successOnly: !names?.has("status") && !names?.has("fault") }];
+  });
+}
+
+function compileWhen(text: string, index: number, context: RulesContext): Condition | undefined {
+  try {
+    return compileCondition(text, context.scope);
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    context.report([index, "when"], error.message, error.offset);
+    return undefined;
+  }
+}
+
+/** The action that the rules give for a reply, or why they give none. */
+export function applyRules(
+  rules: readonly Rule[],
+  reply: UpstreamReply,
+  subject: Subject,
+  parameters: ReadonlyMap<string, unknown>,
+  options: ReplyOptions,
+): Verdict | Failure {
+  const view = new ReplyView(reply, options);
+  const variables = responseVariables(subject, parameters, view);
+  const success = reply.status >= 200 && reply.status <= 299;
+  for (const [index, rule] of rules.entries()) {
+    if (rule.successOnly && !success) continue;
+    const matches = rule.condition === null || rule.condition.test(variables);
+    if (view.unreadable !== null) return unreadable(reply, view.unreadable, subject);
+    if (matches instanceof EvaluationError) {
+      const detail = `rule ${index + 1} cannot be evaluated: ${matches.message}${shapeHint(view)}`;
+      return replyFailure(reply, sanitizeText(detail), subject.now);
+    }
+    if (matches) return act(rule.action, index + 1, reply, view, variables);
+  }
+  return replyFailure(reply, sanitizeText(`no rule matches${shapeHint(view)}`), subject.now);
+}
+
+function act(
+  action: RuleAction,
+  rule: number,
+  reply: UpstreamReply,
+  view: ReplyView,
+  variables: Variables,
+): Verdict | Failure {
+  const rendered = action.render(variables);
+  if (typeof rendered === "string") return { action: rendered, rule };
+  const reason = view.unreadable ?? rendered.problem;
+  const detail = `HTTP status ${reply.status}: rule ${rule}: ${reason}`;
+  return { cause: "bad_reply", detail: sanitizeText(detail), status: reply.status };
+}
+
+function unreadable(reply: UpstreamReply, reason: string, subject: Subject): Failure {
+  return replyFailure(reply, sanitizeText(reason), subject.now);
+}
+
+/** For the administrator who wonders: most often the reply is not what it was thought to be. */
+function shapeHint(view: ReplyView): string {
+  const { type, status } = view;
+  if (status === 204) return " (the reply has no body)";
+  if (type === "text/html") return " (the reply is an HTML page)";
+  return type === "" ? " (the reply names no content type)" : ` (the reply is ${type})`;
+}
