@@ -11,7 +11,7 @@ import { startDaemon } from "./daemon.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 /** The built command, to be run by `node`. */
-export const COMMAND = resolve(import.meta.dirname, "../../dist/main.js");
+const COMMAND = resolve(import.meta.dirname, "../../dist/main.js");
 
 /** A line of the JSON log. */
 export type LogLine = Readonly<Record<string, unknown>>;

@@ -16,10 +16,10 @@ import { freePort, temporaryFolder } from "./temporary.ts";
 const run = promisify(execFile);
 
 /** The domain that this Postfix is the final destination for; all others would be relayed. */
-export const LOCAL_DOMAIN = "example.org";
+const LOCAL_DOMAIN = "example.org";
 
 /** Parameters of main.cf. */
-export type Parameters = Readonly<Record<string, string>>;
+type Parameters = Readonly<Record<string, string>>;
 
 export interface PostfixOptions {
   /** The smtpd services: a name of the test's choosing, and what differs from main.cf for it. */
