@@ -11,7 +11,7 @@ interface Requirement {
 
 const REQUIREMENTS = {
   postfix: {
-    isMet: () => process.geteuid?.() === 0 && runs("postconf", ["-h", "mail_version"]),
+    isMet: () => process.geteuid?.() === 0 && runs("postconf", ["-d", "-h", "mail_version"]),
     remedy: "need Postfix and root to start it: apt-get install -y postfix, and run the tests as root",
   },
   php: {
