@@ -1,0 +1,261 @@
+/**
+ * One call of a service, with as many attempts as it takes: the way of an attempt through circuit, credentials,
+ * slot and exchange to an answer or a failure.
+ *
+ * The first attempt goes that way step by step without a promise in between, unless something has to be waited for.
+ * Only when it has failed in a way that may pass does p-retry take over.
+ */
+import { Attempt, type AttemptOwner, type AttemptTarget } from "./attempt.ts";
+import type { Authenticator, AuthHeaders } from "./auth.ts";
+import type { Circuit, Permit } from "./circuit.ts";
+import type { Deadline } from "./deadline.ts";
+import { messageOf } from "./errors.ts";
+import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
+import type { Failure } from "./failure.ts";
+import type { CallHeaders } from "./headers.ts";
+import type { Limiter } from "./limiter.ts";
+import type { Trace } from "./options.ts";
+import { type Retried, type RetryOptions, retry } from "./retry.ts";
+import { isRetryable, retryAfter } from "./retryable.ts";
+import { unsendable } from "./target.ts";
+
+/** One URL of a service. */
+export interface Endpoint extends AttemptTarget {
+  readonly circuit: Circuit;
+}
+
+/** What all calls of a service share. */
+export interface CallContext {
+  readonly name: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly limiter: Limiter;
+  readonly headers: CallHeaders;
+  readonly authenticator: Authenticator;
+  readonly retry: RetryOptions;
+}
+
+/** How a call ended. */
+export interface CallResult<T extends object> {
+  readonly answer: T | Failure;
+  /** Of the last complete reply. */
+  readonly status?: number;
+  /** Exchanges begun. */
+  readonly attempts: number;
+}
+
+/** Says of a complete reply whether it is an answer. */
+export type Interpret<T extends object> = (reply: UpstreamReply) => T | Failure | Promise<T | Failure>;
+
+const INTERPRETATION_LATE: Failure = {
+  cause: "timeout",
+  detail: "the mapping had not finished with the reply when the deadline came",
+};
+const CREDENTIALS_LATE: Failure = {
+  cause: "timeout",
+  detail: "the credentials for the service were not there when the deadline came",
+};
+
+export class Call<T extends object> implements AttemptOwner, Retried<T> {
+  readonly deadline: Deadline;
+  readonly #context: CallContext;
+  readonly #request: UpstreamRequest;
+  readonly #requestId: string;
+  readonly #interpret: Interpret<T>;
+  readonly #trace: Trace | undefined;
+  readonly #done: (result: CallResult<T>) => void;
+  #attempts = 0;
+  #status = 0;
+  /** Which endpoint was tried last; before the first, the one before the first. */
+  #last = -1;
+  #permit: Permit | null = null;
+  /** Who waits for the end of an attempt: p-retry, or nobody during the first. */
+  #retrying: ((outcome: T | Failure) => void) | null = null;
+
+  constructor(
+    context: CallContext,
+    request: UpstreamRequest,
+    requestId: string,
+    deadline: Deadline,
+    interpret: Interpret<T>,
+    trace: Trace | undefined,
+    done: (result: CallResult<T>) => void,
+  ) {
+    this.#context = context;
+    this.#request = request;
+    this.#requestId = requestId;
+    this.deadline = deadline;
+    this.#interpret = interpret;
+    this.#trace = trace;
+    this.#done = done;
+  }
+
+  start(): void {
+    this.#begin();
+  }
+
+  admits(): boolean {
+    return this.#context.endpoints.some(({ circuit }) => circuit.admits);
+  }
+
+  get expectedLatency(): number {
+    return this.#context.limiter.expectedLatency;
+  }
+
+  attempt(): Promise<T | Failure> {
+    return new Promise((resolve) => {
+      this.#retrying = resolve;
+      this.#begin();
+    });
+  }
+
+  #begin(): void {
+    if (!this.admits()) {
+      this.#end(this.#circuitOpen());
+      return;
+    }
+    const credentials = this.#context.authenticator.headers();
+    if (credentials instanceof Promise) {
+      this.deadline.cut(credentials, CREDENTIALS_LATE).then(
+        (headers) => this.#authenticated(headers),
+        (error) => this.#end({ cause: "unreachable", detail: `no credentials: ${messageOf(error)}` }),
+      );
+    } else {
+      this.#authenticated(credentials);
+    }
+  }
+
+  #authenticated(credentials: AuthHeaders | Failure): void {
+    const headers = isFailure(credentials)
+      ? credentials
+      : (unsendable(this.#request) ??
+        this.#context.headers.assemble(this.#request.headers, this.#requestId, credentials));
+    if (!Array.isArray(headers)) {
+      this.#end(headers);
+      return;
+    }
+    const slot = this.#context.limiter.acquire(this.deadline);
+    if (slot === true) {
+      this.#send(headers);
+    } else {
+      slot.then((granted) => {
+        if (granted) this.#send(headers);
+        else this.#end(this.#overload());
+      });
+    }
+  }
+
+  /** The slot is taken from here on. */
+  #send(headers: string[]): void {
+    const endpoint = this.#admitted();
+    if (endpoint === null) {
+      this.#context.limiter.release();
+      this.#end(this.#circuitOpen());
+      return;
+    }
+    this.#attempts++;
+    const attempt = new Attempt(this, endpoint, this.deadline.end);
+    if (this.#trace !== undefined) {
+      const url = new URL(endpoint.url).origin + endpoint.join(this.#request.path);
+      this.#trace.onAttempt(this.#attempts, url, new Map(pairs(headers)));
+    }
+    attempt.start(this.#request, headers);
+  }
+
+  /** The next endpoint, after the one tried last, whose circuit lets a call through. */
+  #admitted(): Endpoint | null {
+    const { endpoints } = this.#context;
+    for (let step = 1; step <= endpoints.length; step++) {
+      const index = (this.#last + step) % endpoints.length;
+      const endpoint = endpoints[index]!;
+      const permit = endpoint.circuit.admit();
+      if (permit === null) continue;
+      this.#last = index;
+      this.#permit = permit;
+      return endpoint;
+    }
+    return null;
+  }
+
+  onReply(reply: UpstreamReply, milliseconds: number): void {
+    const { limiter } = this.#context;
+    limiter.release();
+    limiter.observe(milliseconds);
+    this.#status = reply.status;
+    this.#trace?.onReply(this.#attempts, reply, milliseconds);
+    let answer: T | Failure | Promise<T | Failure>;
+    try {
+      answer = this.#interpret(reply);
+    } catch (error) {
+      answer = uninterpreted(error);
+    }
+    if (answer instanceof Promise) {
+      this.deadline.cut(answer, INTERPRETATION_LATE).then(
+        (outcome) => this.#interpreted(outcome, reply),
+        (error) => this.#interpreted(uninterpreted(error), reply),
+      );
+    } else {
+      this.#interpreted(answer, reply);
+    }
+  }
+
+  #interpreted(outcome: T | Failure, reply: UpstreamReply): void {
+    // That the mapping's own code was late says nothing of the service.
+    if (isFailure(outcome) && isRetryable(outcome) && outcome !== INTERPRETATION_LATE) {
+      this.#permit!.failed(outcome.detail);
+      const pause = outcome.retryAfter ?? retryAfter(reply);
+      this.#end(pause === undefined ? outcome : { ...outcome, retryAfter: pause });
+    } else {
+      this.#permit!.succeeded();
+      this.#end(outcome);
+    }
+  }
+
+  onFailure(failure: Failure, milliseconds: number): void {
+    this.#context.limiter.release();
+    this.#trace?.onFailure(this.#attempts, failure, milliseconds);
+    if (failure.cause === "bad_reply") this.#permit!.succeeded();
+    else this.#permit!.failed(failure.detail);
+    this.#end(failure);
+  }
+
+  /** Of one attempt, or of the whole call. */
+  #end(outcome: T | Failure): void {
+    const retrying = this.#retrying;
+    if (retrying !== null) {
+      this.#retrying = null;
+      retrying(outcome);
+    } else if (isFailure(outcome) && isRetryable(outcome) && this.#context.retry.attempts > 1) {
+      void retry(this, outcome, this.#context.retry).then((last) => this.#finish(last));
+    } else {
+      this.#finish(outcome);
+    }
+  }
+
+  #finish(answer: T | Failure): void {
+    const attempts = this.#attempts;
+    this.#done(this.#status === 0 ? { answer, attempts } : { answer, attempts, status: this.#status });
+  }
+
+  #circuitOpen(): Failure {
+    const { endpoints, name } = this.#context;
+    const urls = endpoints.map(({ url }) => url).join(", ");
+    return { cause: "circuit_open", detail: `no call was made to ${name}: its circuit is open (${urls})` };
+  }
+
+  #overload(): Failure {
+    const detail = `no slot became free for ${this.#context.name} in time: max_in_flight calls are under way`;
+    return { cause: "overload", detail };
+  }
+}
+
+function isFailure<T extends object>(value: T | Failure): value is Failure {
+  return "cause" in value;
+}
+
+function uninterpreted(error: unknown): Failure {
+  return { cause: "bad_reply", detail: `the mapping failed on the reply: ${messageOf(error)}` };
+}
+
+function* pairs(flat: readonly string[]): Generator<[string, string]> {
+  for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!];
+}

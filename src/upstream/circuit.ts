@@ -1,0 +1,144 @@
+/**
+ * The circuit breaker of one URL: opossum's states and rules, with the cost of a call in the closed state
+ * kept to a few numbers.
+ *
+ * A call asks for a permit and says afterwards how it went. While the circuit is closed a success only counts; a
+ * failure goes through opossum, which decides whether to open. After `openFor` one call at a time is let through as a
+ * trial, and it alone decides; what calls from before have to say then goes unheard.
+ */
+import CircuitBreaker from "opossum";
+import { CircuitWindow } from "./circuit-window.ts";
+
+export interface BreakerOptions {
+  /** Percent of the calls in the window from which the circuit opens. */
+  readonly failureRate: number;
+  /** Calls that must have been completed in the window before it may open. */
+  readonly minimumCalls: number;
+  /** Milliseconds that are looked back on. */
+  readonly window: number;
+  /** Milliseconds until the first trial. */
+  readonly openFor: number;
+}
+
+export type CircuitState = "closed" | "open" | "half-open";
+
+/** The right to make one call; exactly one of the two must be called when it is over. */
+export interface Permit {
+  succeeded(): void;
+  /** @param detail what went wrong, for the log */
+  failed(detail: string): void;
+}
+
+// opossum opens when the rate is above its threshold; 100 would then never be reached.
+const BELOW = 1e-6;
+
+export class Circuit {
+  readonly #options: BreakerOptions;
+  readonly #onChange: (state: CircuitState, detail: string) => void;
+  readonly #window: CircuitWindow;
+  readonly #breaker: CircuitBreaker<[Promise<void>], void>;
+  /** Of every call while the circuit is closed, a new one each time that it closes; null while it is not. */
+  #permit: Permit | null;
+  #lastFailure = "";
+
+  constructor(options: BreakerOptions, onChange: (state: CircuitState, detail: string) => void) {
+    this.#options = options;
+    this.#onChange = onChange;
+    this.#window = new CircuitWindow(options.window);
+    this.#permit = new ClosedPermit(this);
+    this.#breaker = new CircuitBreaker<[Promise<void>], void>((outcome) => outcome, {
+      timeout: false,
+      errorThresholdPercentage: options.failureRate - BELOW,
+      volumeThreshold: options.minimumCalls,
+      resetTimeout: options.openFor,
+      rollingPercentilesEnabled: false,
+      enableSnapshots: false,
+      status: this.#window as unknown as CircuitBreaker.Status,
+    });
+    this.#breaker.on("open", () => this.#opened());
+    this.#breaker.on("halfOpen", () => this.#onChange("half-open", "the next call is a trial"));
+    this.#breaker.on("close", () => this.#closed());
+  }
+
+  /** Whether a permit would be given now. */
+  get admits(): boolean {
+    return this.#permit !== null || this.#trialIsDue;
+  }
+
+  /** A permit, or null: the circuit is open, or a trial is under way. */
+  admit(): Permit | null {
+    return this.#permit ?? (this.#trialIsDue ? this.#trial() : null);
+  }
+
+  /** Stops the breaker's timer. Calls may still be made; how they end no longer changes anything. */
+  close(): void {
+    this.#breaker.shutdown();
+  }
+
+  /** For the closed circuit's permit alone. */
+  count(permit: Permit): void {
+    if (permit === this.#permit) this.#window.count();
+  }
+
+  /** For the closed circuit's permit alone. */
+  fail(permit: Permit, detail: string): void {
+    if (permit !== this.#permit || this.#breaker.isShutdown) return;
+    this.#lastFailure = detail;
+    this.#fire(Promise.reject(new Error(detail)));
+  }
+
+  get #trialIsDue(): boolean {
+    return this.#breaker.halfOpen && this.#breaker.pendingClose;
+  }
+
+  #trial(): Permit {
+    let permit: Permit | undefined;
+    const outcome = new Promise<void>((resolve, reject) => {
+      const failed = (detail: string) => {
+        this.#lastFailure = detail;
+        reject(new Error(detail));
+      };
+      permit = { succeeded: resolve, failed };
+    });
+    this.#fire(outcome);
+    return permit!;
+  }
+
+  /** opossum hands the outcome on as well, to nobody here: what it makes of it comes as an event. */
+  #fire(outcome: Promise<void>): void {
+    this.#breaker.fire(outcome).catch(() => {});
+  }
+
+  #opened(): void {
+    const { fires, failures } = this.#window.stats;
+    const why =
+      this.#permit === null
+        ? "the trial failed"
+        : `${failures} of ${fires} calls in the last ${this.#options.window / 1000} s failed`;
+    this.#permit = null;
+    const next = `next trial in ${this.#options.openFor / 1000} s`;
+    this.#onChange("open", `${why}, the last one so: ${this.#lastFailure}; ${next}`);
+  }
+
+  #closed(): void {
+    this.#window.clear();
+    this.#permit = new ClosedPermit(this);
+    this.#onChange("closed", "the trial succeeded");
+  }
+}
+
+class ClosedPermit implements Permit {
+  readonly #circuit: Circuit;
+
+  constructor(circuit: Circuit) {
+    this.#circuit = circuit;
+  }
+
+  succeeded(): void {
+    this.#circuit.count(this);
+  }
+
+  failed(detail: string): void {
+    this.#circuit.fail(this, detail);
+  }
+}

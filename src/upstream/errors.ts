@@ -1,0 +1,108 @@
+/**
+ * From what undici, Node and OpenSSL throw to a failure that an administrator can act on.
+ *
+ * Text that comes from the other side (the names in a certificate) is shortened and freed of control characters.
+ */
+import type { Cause, Failure } from "./failure.ts";
+
+/** How far an attempt had come when it failed. */
+export interface Progress {
+  /** The service's URL, as it is named in the log: `https://authz.example.com`. */
+  readonly url: string;
+  readonly hostname: string;
+  /** The reply's status, 0 before it has come. */
+  readonly status: number;
+  /** Bytes of the body so far. */
+  readonly received: number;
+}
+
+const DNS_SILENT = "the name server did not answer or is broken; check DNS (/etc/resolv.conf)";
+const TRUST =
+  "its certificate is not signed by an authority that is trusted here; set tls.ca to that authority's certificate (PEM)";
+const CLIENT_CERTIFICATE =
+  "it refused the TLS handshake, as it does when it demands a client certificate; check tls.cert and tls.key";
+const NO_ROUTE = "there is no route to it; check its address and this machine's network";
+
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "it refused the connection; is the service running, and listening on that port?",
+  ENODATA: "its name has no address; check the service's url and DNS",
+  EAI_AGAIN: `its name could not be resolved: ${DNS_SILENT}`,
+  ETIMEOUT: `its name could not be resolved: ${DNS_SILENT}`,
+  ESERVFAIL: `its name could not be resolved: ${DNS_SILENT}`,
+  EREFUSED: `its name could not be resolved: ${DNS_SILENT}`,
+  ENETUNREACH: NO_ROUTE,
+  EHOSTUNREACH: NO_ROUTE,
+  ETIMEDOUT: "the connection timed out; is a firewall dropping packets?",
+  EMFILE: "this process has too many files open; raise its limit (LimitNOFILE, ulimit -n)",
+  ENFILE: "this machine has too many files open; raise fs.file-max",
+  CERT_HAS_EXPIRED: "its certificate has expired; it must be renewed there",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet; check the clocks of both machines",
+  CERT_REVOKED: "its certificate has been revoked; it must be replaced there",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: TRUST,
+  UNABLE_TO_GET_ISSUER_CERT: TRUST,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: TRUST,
+  SELF_SIGNED_CERT_IN_CHAIN: TRUST,
+  DEPTH_ZERO_SELF_SIGNED_CERT: TRUST,
+  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS on that port; should its url begin with http://?",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: CLIENT_CERTIFICATE,
+  ERR_SSL_SSL_ALERT_HANDSHAKE_FAILURE: CLIENT_CERTIFICATE,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: CLIENT_CERTIFICATE,
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "it does not know the authority that signed the certificate in tls.cert",
+};
+
+/** The failure that an error of the transport means. */
+export function failureOf(error: unknown, progress: Progress): Failure {
+  const code = codeOf(error);
+  if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") {
+    return failure("mapping_error", `the call cannot be sent: ${messageOf(error)}`);
+  }
+  if (code.startsWith("HPE_")) {
+    const why = messageOf(error).replace(/^Response does not match the HTTP\/1.1 protocol /, "");
+    return failure("bad_reply", `${progress.url}: the reply is not HTTP/1.1 ${why}; check scheme and port`);
+  }
+  if (code === "UND_ERR_HEADERS_OVERFLOW") {
+    return failure("bad_reply", `${progress.url}: the reply's headers are too large`);
+  }
+  const closed = code === "UND_ERR_SOCKET" || code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH";
+  if (closed && progress.status > 0) {
+    return failure("bad_reply", `${progress.url}: the reply was cut off after ${progress.received} bytes`);
+  }
+  return failure("unreachable", `${progress.url}: ${reasonOf(error, code, progress)}`);
+}
+
+function reasonOf(error: unknown, code: string, progress: Progress): string {
+  const known = UNREACHABLE[code];
+  if (known !== undefined) return `${known} (${code})`;
+  switch (code) {
+    case "ENOTFOUND":
+      return `the name ${progress.hostname} does not exist; check the service's url and DNS (${code})`;
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return `its certificate is not for this name (${messageOf(error)}); use a url with a name that the certificate has, or set tls.server_name to it`;
+    case "UND_ERR_SOCKET":
+      return "it closed the connection without a reply";
+    case "ECONNRESET":
+    case "EPIPE":
+      return progress.status > 0
+        ? `it reset the connection in the middle of the reply, after ${progress.received} bytes (${code})`
+        : `it reset the connection before it replied (${code})`;
+    default:
+      return code === "" ? messageOf(error) : `${messageOf(error)} (${code})`;
+  }
+}
+
+/** The message of something thrown, fit for one line of a log. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}
+
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : "";
+}
+
+function failure(cause: Cause, detail: string): Failure {
+  return { cause, detail };
+}

@@ -1,0 +1,86 @@
+/**
+ * The header of a call: the bridge's own fields, those fixed for the service, those of the mapping, and those of `auth`.
+ *
+ * On the same name the later of these wins, but for X-Request-ID, which is the bridge's. What doesn't change from
+ * call to call is laid out beforehand.
+ */
+import type { AuthHeaders } from "./auth.ts";
+import type { Failure } from "./failure.ts";
+
+/** What the transport sets, and a mapping's module might try to. */
+const TRANSPORT = new Set([
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "connection",
+  "keep-alive",
+  "upgrade",
+  "expect",
+  "te",
+  "trailer",
+  "proxy-authorization",
+]);
+
+const REQUEST_ID = "x-request-id";
+
+export class CallHeaders {
+  readonly #fixed: ReadonlyMap<string, string>;
+  readonly #flat: readonly string[];
+  readonly #authNames: ReadonlySet<string>;
+
+  /**
+   * @param fixed the service's own, secrets revealed
+   * @param authNames in lower case
+   * @throws Error that names the header whose value cannot be sent
+   */
+  constructor(userAgent: string, fixed: Readonly<Record<string, string>>, authNames: readonly string[]) {
+    const all = new Map([
+      ["user-agent", userAgent],
+      ["accept", "application/json, application/soap+xml, application/xml, text/xml, */*;q=0.1"],
+      ["accept-encoding", "identity"],
+    ]);
+    for (const [name, text] of Object.entries(fixed)) {
+      const value = onWire(text);
+      if (value === null) throw new Error(`the value of the header ${name} holds a control character`);
+      all.set(name.toLowerCase(), value);
+    }
+    for (const name of [...TRANSPORT, ...authNames, REQUEST_ID]) all.delete(name);
+    this.#fixed = all;
+    this.#flat = [...all].flat();
+    this.#authNames = new Set(authNames);
+  }
+
+  /** Names and values in turn, as undici takes them; or why a call cannot bear the mapping's. */
+  assemble(own: Readonly<Record<string, string>>, requestId: string, auth: AuthHeaders): string[] | Failure {
+    const headers = this.#flat.slice();
+    headers.push(REQUEST_ID, requestId);
+    for (const name in own) {
+      const value = onWire(own[name]!);
+      if (TRANSPORT.has(name) || this.#authNames.has(name)) {
+        return refused(name, "is not the mapping's to set");
+      }
+      if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) return refused(name, "is no header name in lower case");
+      if (value === null) return refused(name, "has a value with a control character");
+      if (name === REQUEST_ID) continue;
+      if (this.#fixed.has(name)) headers[2 * this.#position(name) + 1] = value;
+      else headers.push(name, value);
+    }
+    for (const name in auth) headers.push(name, auth[name]!);
+    return headers;
+  }
+
+  #position(name: string): number {
+    return [...this.#fixed.keys()].indexOf(name);
+  }
+}
+
+/** undici sends a header as Latin-1; what is meant is UTF-8. Null for what no header can hold. */
+function onWire(value: string): string | null {
+  if (/^[\t\x20-\x7e]*$/.test(value)) return value;
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(value)) return null;
+  return Buffer.from(value, "utf8").toString("latin1");
+}
+
+function refused(name: string, why: string): Failure {
+  return { cause: "mapping_error", detail: `the header ${JSON.stringify(name)} ${why}` };
+}

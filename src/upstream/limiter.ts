@@ -1,0 +1,96 @@
+/**
+ * How many calls a service gets at once. Those beyond wait in line, the longest waiting first.
+ *
+ * Nobody waits past the point from which the call could not end in time: when the service takes less than
+ * it is given, a line that is served at the very end of everyone's deadline would answer no one.
+ */
+import type { Deadline } from "./deadline.ts";
+import { Timer } from "./timer.ts";
+
+/** The weight of a new observation, as in TCP's round-trip estimate (RFC 6298 §2). */
+const GAIN = 1 / 8;
+
+export class Limiter {
+  readonly #limit: number;
+  #inFlight = 0;
+  #first: Waiter | null = null;
+  #last: Waiter | null = null;
+  #latency = 0;
+  #deviation = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** What a call is expected to take, in milliseconds; 0 before the first was seen. */
+  get expectedLatency(): number {
+    return this.#latency + 2 * this.#deviation;
+  }
+
+  /** Takes a slot: true, or false when there was none in time. Each slot taken must be released once. */
+  acquire(deadline: Deadline): true | Promise<boolean> {
+    if (this.#inFlight < this.#limit && this.#first === null) {
+      this.#inFlight++;
+      return true;
+    }
+    const remaining = deadline.remaining();
+    const reserve = Math.min(this.expectedLatency, remaining / 2);
+    return new Promise((resolve) => this.#enqueue(new Waiter(this, resolve, deadline.end - reserve)));
+  }
+
+  release(): void {
+    this.#inFlight--;
+    while (this.#first !== null && this.#inFlight < this.#limit) {
+      const waiter = this.#first;
+      this.leave(waiter);
+      this.#inFlight++;
+      waiter.grant();
+    }
+  }
+
+  /** Tells how long a call took, in milliseconds. */
+  observe(latency: number): void {
+    const error = latency - this.#latency;
+    this.#latency += GAIN * error;
+    this.#deviation += GAIN * (Math.abs(error) - this.#deviation);
+  }
+
+  #enqueue(waiter: Waiter): void {
+    waiter.ahead = this.#last;
+    if (this.#last === null) this.#first = waiter;
+    else this.#last.behind = waiter;
+    this.#last = waiter;
+  }
+
+  /** For the waiter alone: it is in the line no longer. */
+  leave(waiter: Waiter): void {
+    if (waiter.ahead === null) this.#first = waiter.behind;
+    else waiter.ahead.behind = waiter.behind;
+    if (waiter.behind === null) this.#last = waiter.ahead;
+    else waiter.behind.ahead = waiter.ahead;
+  }
+}
+
+class Waiter extends Timer {
+  ahead: Waiter | null = null;
+  behind: Waiter | null = null;
+  readonly #limiter: Limiter;
+  readonly #resolve: (granted: boolean) => void;
+
+  constructor(limiter: Limiter, resolve: (granted: boolean) => void, until: number) {
+    super();
+    this.#limiter = limiter;
+    this.#resolve = resolve;
+    this.startTimer(until);
+  }
+
+  grant(): void {
+    this.stopTimer();
+    this.#resolve(true);
+  }
+
+  protected override onTime(): void {
+    this.#limiter.leave(this);
+    this.#resolve(false);
+  }
+}

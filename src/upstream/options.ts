@@ -1,0 +1,46 @@
+/** What a service is called with, and what it tells while it is being called. */
+import type { Authenticator } from "./auth.ts";
+import type { BreakerOptions, CircuitState } from "./circuit.ts";
+import type { UpstreamReply } from "./exchange.ts";
+import type { Failure } from "./failure.ts";
+import type { RetryOptions } from "./retry.ts";
+import type { TlsOptions } from "./tls-files.ts";
+
+/** All times in milliseconds. */
+export interface UpstreamOptions {
+  readonly name: string;
+  /** http or https, in the order in which they are tried; at least one. */
+  readonly urls: readonly URL[];
+  /** For one attempt, from the lookup of the name to the last byte. */
+  readonly timeout: number;
+  readonly retry: RetryOptions;
+  readonly breaker: BreakerOptions;
+  /** Attempts at once, over all URLs. */
+  readonly maxInFlight: number;
+  /** Sent with each call; secrets revealed. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly authenticator: Authenticator;
+  readonly tls: TlsOptions;
+  /** As in `pfxbridge/1.0`. */
+  readonly userAgent: string;
+  /** Bytes of a reply's body, also after decompression. Default: 1 MiB. */
+  readonly maxReplySize?: number;
+  /** After which no call is made on a connection any more. Default: 5 minutes. */
+  readonly maxConnectionAge?: number;
+}
+
+/** What happens to a service between the calls, for the log. */
+export interface UpstreamEvents {
+  onCircuit(url: string, state: CircuitState, detail: string): void;
+  /** The files of `tls` changed: whether the new ones are in use. */
+  onCertificates(ok: boolean, detail: string): void;
+}
+
+/** Told of each step of one call, for those who want to watch (`pfxbridge try`). */
+export interface Trace {
+  /** @param headers as sent, names in lower case; secrets are in it */
+  onAttempt(attempt: number, url: string, headers: ReadonlyMap<string, string>): void;
+  onReply(attempt: number, reply: UpstreamReply, milliseconds: number): void;
+  /** An attempt ended without a complete reply. */
+  onFailure(attempt: number, failure: Failure, milliseconds: number): void;
+}

@@ -1,0 +1,30 @@
+/** Which failures are worth another attempt, and how long a service wants to be left alone before it. */
+import type { UpstreamReply } from "./exchange.ts";
+import type { Failure } from "./failure.ts";
+
+/**
+ * Whether a failure speaks of the service's condition: it is tried again, and counts for the circuit breaker.
+ *
+ *     isRetryable({ cause: "http_4xx", status: 429, detail: "…" })   // true; 403: false
+ */
+export function isRetryable(failure: Failure): boolean {
+  switch (failure.cause) {
+    case "unreachable":
+    case "timeout":
+    case "http_5xx":
+      return true;
+    case "http_4xx":
+      return failure.status === 429 || failure.status === 408;
+    default:
+      return false;
+  }
+}
+
+/** Milliseconds from a reply's Retry-After, seconds or a date (RFC 9110 §10.2.3); undefined without a readable one. */
+export function retryAfter(reply: UpstreamReply, now = Date.now()): number | undefined {
+  const value = reply.headers.get("retry-after");
+  if (value === undefined) return undefined;
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

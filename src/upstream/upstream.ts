@@ -1,0 +1,117 @@
+/**
+ * An authorization service as the rest of the bridge sees it: a call goes in, an answer or a failure comes out,
+ * within the deadline.
+ */
+import { Call, type CallContext, type CallResult, type Endpoint, type Interpret } from "./call.ts";
+import { Circuit } from "./circuit.ts";
+import { ConnectionPool } from "./connection-pool.ts";
+import type { Deadline } from "./deadline.ts";
+import type { UpstreamRequest } from "./exchange.ts";
+import { CallHeaders } from "./headers.ts";
+import { Limiter } from "./limiter.ts";
+import type { Trace, UpstreamEvents, UpstreamOptions } from "./options.ts";
+import { Resolver } from "./resolver.ts";
+import { pathJoiner } from "./target.ts";
+import { TlsFiles } from "./tls-files.ts";
+
+const MAX_REPLY_SIZE = 1024 * 1024;
+const MAX_CONNECTION_AGE = 300_000;
+
+export class Upstream {
+  readonly name: string;
+  readonly #context: CallContext;
+  readonly #tls: TlsFiles | null;
+  readonly #endpoints: readonly Endpoint[];
+  #calls = 0;
+  #closing: (() => void) | null = null;
+
+  /** @throws Error that says which file of `tls` cannot be used, and why */
+  constructor(options: UpstreamOptions, events: UpstreamEvents) {
+    this.name = options.name;
+    this.#tls = options.urls.some((url) => url.protocol === "https:")
+      ? new TlsFiles(options.tls, (ok, detail) => this.#reloaded(ok, detail, events))
+      : null;
+    const resolver = new Resolver();
+    this.#endpoints = options.urls.map((url) => endpointOf(url, options, resolver, this.#tls, events));
+    this.#context = {
+      name: options.name,
+      endpoints: this.#endpoints,
+      limiter: new Limiter(options.maxInFlight),
+      headers: new CallHeaders(options.userAgent, options.headers, options.authenticator.headerNames),
+      authenticator: options.authenticator,
+      retry: options.retry,
+    };
+  }
+
+  /**
+   * Asks the service. Never rejects, and ends with the deadline at the latest.
+   *
+   * @param requestId sent as X-Request-ID with each attempt
+   * @param interpret says of a complete reply whether it is an answer. Failures that speak of the service's
+   *   condition (http_5xx, and http_4xx with the status 429 or 408) are tried again
+   */
+  call<T extends object>(
+    request: UpstreamRequest,
+    requestId: string,
+    deadline: Deadline,
+    interpret: Interpret<T>,
+    trace?: Trace,
+  ): Promise<CallResult<T>> {
+    this.#calls++;
+    return new Promise((resolve) => {
+      const done = (result: CallResult<T>) => {
+        resolve(result);
+        if (--this.#calls === 0) this.#closing?.();
+      };
+      new Call(this.#context, request, requestId, deadline, interpret, trace, done).start();
+    });
+  }
+
+  /** Resolves when the calls under way have ended, each in its own time, and nothing is open any more. */
+  async close(): Promise<void> {
+    for (const { pool } of this.#endpoints) pool.close();
+    this.#tls?.close();
+    if (this.#calls > 0) {
+      await new Promise<void>((resolve) => {
+        this.#closing = resolve;
+      });
+    }
+    for (const { circuit } of this.#endpoints) circuit.close();
+  }
+
+  #reloaded(ok: boolean, detail: string, events: UpstreamEvents): void {
+    if (ok) for (const { pool } of this.#endpoints) pool.retire();
+    events.onCertificates(ok, detail);
+  }
+}
+
+function endpointOf(
+  url: URL,
+  options: UpstreamOptions,
+  resolver: Resolver,
+  tls: TlsFiles | null,
+  events: UpstreamEvents,
+): Endpoint {
+  const secure = url.protocol === "https:";
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const { serverName } = options.tls;
+  // Query and credentials of a URL may be secrets.
+  const shown = url.origin + url.pathname.replace(/\/$/, "");
+  return {
+    url: shown,
+    hostname,
+    join: pathJoiner(url),
+    timeout: options.timeout,
+    maxReplySize: options.maxReplySize ?? MAX_REPLY_SIZE,
+    circuit: new Circuit(options.breaker, (state, detail) => events.onCircuit(shown, state, detail)),
+    pool: new ConnectionPool({
+      origin: url.origin,
+      hostname,
+      port: Number(url.port) || (secure ? 443 : 80),
+      resolver,
+      tls: secure ? tls : null,
+      ...(serverName === undefined ? {} : { serverName }),
+      maxAge: options.maxConnectionAge ?? MAX_CONNECTION_AGE,
+    }),
+  };
+}
