@@ -1,0 +1,106 @@
+/** The configuration as the rest of the bridge sees it: plain data, everything resolved, nothing left to check. */
+import type { Condition } from "../expression/expression.ts";
+import type { LoadedMapping } from "../mapping/load.ts";
+import type { Endpoint } from "../postfix/endpoint.ts";
+import type { Problem } from "../yaml/problem.ts";
+import type { OnFailure } from "./on-failure.ts";
+import type { Secret } from "./secret.ts";
+
+/** All times are in milliseconds, all sizes in bytes, all paths absolute. */
+export interface Config {
+  readonly file: string;
+  readonly listeners: readonly ListenerConfig[];
+  readonly services: ReadonlyMap<string, ServiceConfig>;
+  /** Never empty; only the last has no condition. */
+  readonly routes: readonly RouteConfig[];
+  /** Whether no call is made at all, or the services to which none is made. */
+  readonly offline: boolean | readonly string[];
+  readonly user?: string;
+  readonly group?: string;
+  readonly log: LogConfig;
+  /** Takes every secret of this configuration out of a text. */
+  readonly mask: (text: string) => string;
+  readonly warnings: readonly Problem[];
+}
+
+export interface ListenerConfig {
+  readonly endpoint: Endpoint;
+  /** `listener` in expressions. */
+  readonly name: string;
+  /** Of a socket file, as are owner and group. */
+  readonly mode?: number;
+  readonly owner?: string;
+  readonly group?: string;
+}
+
+export interface ServiceConfig {
+  readonly name: string;
+  /** At least one; tried in this order. */
+  readonly urls: readonly string[];
+  readonly mapping: MappingConfig;
+  readonly timeout: number;
+  readonly deadline: number;
+  readonly retry: { readonly attempts: number; readonly backoff: number; readonly maxBackoff: number };
+  readonly breaker: {
+    /** In percent. */
+    readonly failureRate: number;
+    readonly minimumCalls: number;
+    readonly window: number;
+    readonly openFor: number;
+  };
+  readonly maxInFlight: number;
+  readonly maxReplySize: number;
+  readonly maxXmlSize: number;
+  readonly maxConnectionAge: number;
+  readonly onFailure: OnFailure;
+  /** Fixed headers, names in lower case. A value that is no secret is a string. */
+  readonly headers: Readonly<Record<string, string | Secret>>;
+  readonly auth: AuthConfig;
+  readonly tls: TlsConfig;
+}
+
+export interface MappingConfig {
+  /** As the configuration names it. */
+  readonly name: string;
+  readonly file: string;
+  /** What `with` sets. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Null for a module, which runs code: it is loaded once the process has given up root's rights. */
+  readonly loaded: LoadedMapping | null;
+}
+
+/**
+ * How the bridge shows who it is:
+ *
+ *     auth: { basic: { username: bridge, password: { file: /etc/pfxbridge/password } } }
+ *     auth: { bearer: { env: AUTHZ_TOKEN } }
+ */
+export type AuthConfig =
+  | { readonly kind: "none" }
+  | { readonly kind: "basic"; readonly username: string; readonly password: Secret }
+  | { readonly kind: "bearer"; readonly token: Secret };
+
+/** Paths of PEM files, and the name that the server's certificate must bear if it is not the URL's host. */
+export interface TlsConfig {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+}
+
+export interface RouteConfig {
+  /** Its place in the configuration, from 1. */
+  readonly number: number;
+  readonly when: Condition | null;
+  readonly target:
+    | { readonly action: string }
+    /** A service of `services`, with its own on_failure unless the route has another. */
+    | { readonly service: string; readonly onFailure: OnFailure };
+}
+
+export interface LogConfig {
+  readonly level: "debug" | "info" | "warn" | "error";
+  /** Absent: `pretty` where stdout is a terminal. */
+  readonly format?: "json" | "pretty";
+  readonly file?: string;
+}

@@ -1,0 +1,122 @@
+/** Secrets, fixed headers and `auth` of a service: resolved, known to the masker, and fit to be sent. */
+import type { Path } from "../yaml/position.ts";
+import type { AuthConfig } from "./config.ts";
+import { readTrusted } from "./permissions.ts";
+import type { Report } from "./report.ts";
+import type { RawSecret, RawService } from "./schema.ts";
+import { type Masker, Secret } from "./secret.ts";
+
+const MAX_SECRET_SIZE = 64 * 1024;
+/** RFC 9110 §5.6.2. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** What the bridge itself sets, or what decides where one message ends and the next begins. */
+const RESERVED_HEADERS: ReadonlySet<string> = new Set([
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "connection",
+  "keep-alive",
+  "upgrade",
+  "te",
+  "trailer",
+  "expect",
+  "proxy-connection",
+  "x-request-id",
+]);
+const SECRET_HEADER = /auth|token|secret|key|cookie|pass/i;
+
+/** A secret's value from where it is kept; null, and a problem in the report, when it cannot be had. */
+function readSecret(raw: RawSecret, path: Path, report: Report, masker: Masker): Secret | null {
+  const value = secretValue(raw, path, report);
+  if (value === null) return null;
+  masker.add(value);
+  if (value === "") {
+    report.error(path, "the secret is empty");
+    return null;
+  }
+  if (/[\u0000-\u001f\u007f]/.test(value)) {
+    report.error(
+      path,
+      "the secret holds a line break or another control character, which no header can carry",
+    );
+    return null;
+  }
+  return new Secret(value);
+}
+
+function secretValue(raw: RawSecret, path: Path, report: Report): string | null {
+  if (typeof raw === "string") return raw;
+  if ("env" in raw) {
+    const value = process.env[raw.env];
+    if (value === undefined) {
+      report.error([...path, "env"], `the environment variable ${raw.env} is not set`);
+      return null;
+    }
+    return value;
+  }
+  const content = readTrusted(report.resolve(raw.file), MAX_SECRET_SIZE);
+  if ("problem" in content) {
+    report.error([...path, "file"], content.problem);
+    return null;
+  }
+  return content.text.replace(/\r?\n$/, "");
+}
+
+/** The fixed headers by lower-case name. */
+export function readHeaders(
+  raw: RawService["headers"],
+  path: Path,
+  report: Report,
+  masker: Masker,
+): Record<string, string | Secret> {
+  const headers: Record<string, string | Secret> = {};
+  for (const [name, value] of Object.entries(raw)) {
+    const at = [...path, name];
+    const lower = name.toLowerCase();
+    if (!HEADER_NAME.test(name)) {
+      report.error(at, "this is no header name; letters, digits and hyphens make one", { key: true });
+    } else if (RESERVED_HEADERS.has(lower)) {
+      report.error(at, `the header ${lower} is set by the bridge itself; leave it out`, { key: true });
+    } else if (lower in headers) {
+      report.error(at, `the header ${lower} stands twice`, { key: true });
+    } else if (typeof value === "string" && !SECRET_HEADER.test(name)) {
+      if (/[^\t -~\u0080-\uffff]/.test(value)) report.error(at, "a header value has no control characters");
+      headers[lower] = value;
+    } else {
+      headers[lower] = readSecret(value, at, report, masker) ?? "";
+    }
+  }
+  return headers;
+}
+
+/** The header names, lower case, that an `auth` sets. */
+export function authHeaderNames(auth: AuthConfig): readonly string[] {
+  return auth.kind === "none" ? [] : ["authorization"];
+}
+
+export function readAuth(raw: RawService["auth"], path: Path, report: Report, masker: Masker): AuthConfig {
+  const none: AuthConfig = { kind: "none" };
+  if (raw === undefined) return none;
+  const ways = Object.keys(raw);
+  if (ways.length !== 1) {
+    report.error(path, `expected one of "basic" and "bearer", got ${ways.length === 0 ? "none" : "both"}`);
+    return none;
+  }
+  if (raw.bearer !== undefined) {
+    const token = readSecret(raw.bearer, [...path, "bearer"], report, masker);
+    return token === null ? none : { kind: "bearer", token };
+  }
+  if (raw.basic === undefined) return none;
+  const { username } = raw.basic;
+  if (/[:\u0000-\u001f\u007f]/.test(username)) {
+    report.error(
+      [...path, "basic", "username"],
+      "a user name for basic authentication holds no colon (RFC 7617)",
+    );
+  }
+  const password = readSecret(raw.basic.password, [...path, "basic", "password"], report, masker);
+  if (password === null) return none;
+  // What is sent is the base64 form of both together, which the masker derives.
+  masker.add(`${username}:${password.reveal()}`);
+  return { kind: "basic", username, password };
+}

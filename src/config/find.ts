@@ -1,0 +1,27 @@
+/** Which configuration file is meant. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { ProblemError } from "../yaml/problem.ts";
+import { runsAsRoot } from "./permissions.ts";
+
+const HERE = "pfxbridge.yaml";
+const SYSTEM = "/etc/pfxbridge/pfxbridge.yaml";
+
+/**
+ * The absolute path of the configuration: the one named with `-c`, else ./pfxbridge.yaml, else
+ * /etc/pfxbridge/pfxbridge.yaml. As root, what happens to lie in the working directory is not used.
+ *
+ * @throws ProblemError when none is named and none is there
+ */
+export function findConfig(named?: string, root: boolean = runsAsRoot()): string {
+  if (named !== undefined) return resolve(named);
+  const here = resolve(HERE);
+  const candidates = root ? [SYSTEM] : [here, SYSTEM];
+  const found = candidates.find((file) => existsSync(file));
+  if (found !== undefined) return found;
+  const message =
+    root && existsSync(here)
+      ? `does not exist; as root a configuration in the working directory is used only when named: -c ${HERE}`
+      : `${root ? "does not exist" : "does not exist, nor does ./pfxbridge.yaml"}; name a configuration with -c FILE`;
+  throw new ProblemError([{ file: SYSTEM, message, severity: "error" }]);
+}

@@ -1,0 +1,88 @@
+/**
+ * From the configuration file to `Config`.
+ *
+ * Reads, checks and resolves everything that can be known before the first request: secrets, mappings, conditions,
+ * answers to failures. Fails with a ProblemError that holds all that was found wrong, each with line and column.
+ */
+import { resolve } from "node:path";
+import { readYaml } from "../yaml/document.ts";
+import { suggestion } from "../yaml/nearest.ts";
+import { ProblemError } from "../yaml/problem.ts";
+import { checkShape } from "../yaml/schema.ts";
+import type { Config, LogConfig } from "./config.ts";
+import { readListeners } from "./listeners.ts";
+import { readTrusted } from "./permissions.ts";
+import { Report } from "./report.ts";
+import { readRoutes } from "./routes.ts";
+import { configSchema, type RawConfig } from "./schema.ts";
+import { Masker } from "./secret.ts";
+import { readServices } from "./services.ts";
+
+const MAX_FILE_SIZE = 1024 * 1024;
+
+/**
+ * Loads a configuration file.
+ *
+ * @throws ProblemError
+ */
+export async function loadConfig(file: string): Promise<Config> {
+  const path = resolve(file);
+  const content = readTrusted(path, MAX_FILE_SIZE);
+  if ("problem" in content) {
+    throw new ProblemError([{ file, message: content.problem, severity: "error" }]);
+  }
+  return parseConfig(content.text, path);
+}
+
+/**
+ * Reads a configuration from its text; `file` is what messages call it and what its relative paths start from.
+ *
+ *     await parseConfig("services: { corp: { url: https://authz.example.com } }", "/etc/pfxbridge/pfxbridge.yaml")
+ *
+ * @throws ProblemError
+ */
+export async function parseConfig(text: string, file: string): Promise<Config> {
+  const document = readYaml(file, text);
+  const raw = checkShape(document, configSchema);
+  const report = new Report(document);
+  const masker = new Masker();
+  const listeners = readListeners(raw.listen, report);
+  const services = await readServices(raw.services, report, masker);
+  const routes = readRoutes(raw.routes, services, report);
+  checkOffline(raw, report);
+  if (raw.group !== undefined && raw.user === undefined) {
+    report.error(["group"], '"group" is of use only together with "user"', { key: true });
+  }
+  if (report.failed) throw new ProblemError(report.problems);
+  return {
+    file,
+    listeners,
+    services,
+    routes,
+    offline: raw.offline,
+    ...(raw.user !== undefined && { user: raw.user }),
+    ...(raw.group !== undefined && { group: raw.group }),
+    log: readLog(raw.log, report),
+    mask: masker.mask,
+    warnings: report.problems,
+  };
+}
+
+function checkOffline({ offline, services }: RawConfig, report: Report): void {
+  if (typeof offline === "boolean") return;
+  for (const [index, name] of offline.entries()) {
+    if (Object.hasOwn(services, name)) continue;
+    report.error(
+      ["offline", index],
+      `there is no service "${name}"${suggestion(name, Object.keys(services))}`,
+    );
+  }
+}
+
+function readLog({ level, format, file }: RawConfig["log"], report: Report): LogConfig {
+  return {
+    level,
+    ...(format !== undefined && { format }),
+    ...(file !== undefined && { file: report.resolve(file) }),
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * What Postfix is answered when the authorization service gives no usable answer (`on_failure`).
+ *
+ * Read once into an answer for each cause, so that a request in trouble only looks it up.
+ */
+import { CAUSES, type Cause } from "../upstream/failure.ts";
+import { readAction } from "./action.ts";
+import type { RawOnFailure } from "./schema.ts";
+
+/**
+ * The answer for each cause: null closes the connection without a reply; else the pieces of an action, between
+ * which the request_id goes.
+ */
+export type OnFailure = Readonly<Record<Cause, readonly string[] | null>>;
+
+/** DEFER, not DEFER_IF_PERMIT: that one bounces mail where the bridge grants relaying. */
+const CLOSED = ["DEFER 4.3.0 Authorization service unavailable, please try again later"] as const;
+const OPEN = ["DUNNO"] as const;
+
+/** Causes that only the service's condition brings about. The others could be provoked by a sender. */
+const NOT_PROVOKED: ReadonlySet<Cause> = new Set([
+  "unreachable",
+  "timeout",
+  "circuit_open",
+  "overload",
+  "http_5xx",
+  "offline",
+]);
+
+export const FAIL_CLOSED: OnFailure = forEachCause(() => CLOSED);
+
+/** What is wrong with an `on_failure`: the path below it, and where in the text. */
+export interface OnFailureProblem {
+  readonly path: readonly string[];
+  readonly offset: number;
+  readonly message: string;
+}
+
+/**
+ * Reads what stands at `on_failure`: `fail-closed`, `fail-open`, `postfix-default`, an action, or a table of
+ * these by cause.
+ *
+ *     parseOnFailure({ circuit_open: "fail-open", default: "DEFER 4.7.0 ${cause}" })
+ */
+export function parseOnFailure(
+  raw: RawOnFailure,
+): { readonly onFailure: OnFailure } | { readonly problems: readonly OnFailureProblem[] } {
+  const problems: OnFailureProblem[] = [];
+  const read = (text: string, cause: Cause, named: boolean, path: readonly string[]) => {
+    const answer = parseAnswer(text, cause, named);
+    if (answer === null || !("message" in answer)) return answer;
+    // A text for every cause is wrong for each of them; it is said once.
+    if (!problems.some((problem) => problem.path.join() === path.join())) problems.push({ path, ...answer });
+    return CLOSED;
+  };
+  const table = typeof raw === "string" ? { default: raw } : raw;
+  const onFailure = forEachCause((cause) => {
+    const own = table[cause];
+    if (own !== undefined) return read(own, cause, true, [cause]);
+    return read(table.default ?? "fail-closed", cause, false, typeof raw === "string" ? [] : ["default"]);
+  });
+  return problems.length === 0 ? { onFailure } : { problems };
+}
+
+/** The action for a failure; null: close the connection without a reply. */
+export function answerTo(onFailure: OnFailure, cause: Cause, requestId: string): string | null {
+  const pieces = onFailure[cause];
+  if (pieces === null) return null;
+  return pieces.length === 1 ? (pieces[0] ?? null) : pieces.join(requestId);
+}
+
+type Answer = readonly string[] | null;
+
+function parseAnswer(text: string, cause: Cause, named: boolean): Answer | Omit<OnFailureProblem, "path"> {
+  switch (text) {
+    case "fail-closed":
+      return CLOSED;
+    case "fail-open":
+      return named || NOT_PROVOKED.has(cause) ? OPEN : CLOSED;
+    case "postfix-default":
+      return null;
+    default:
+      return parseTemplate(text, cause);
+  }
+}
+
+/** An action with `${cause}`, known here, and `${request_id}`, known when it is sent. */
+function parseTemplate(text: string, cause: Cause): readonly string[] | Omit<OnFailureProblem, "path"> {
+  const unknown = /\$\{(?!(?:cause|request_id)\})/.exec(text);
+  if (unknown !== null) {
+    return { offset: unknown.index, message: "only ${cause} and ${request_id} can stand in this text" };
+  }
+  const filled = text.replaceAll("${cause}", cause);
+  const action = readAction(filled.replaceAll("${request_id}", EXAMPLE_REQUEST_ID));
+  if ("problem" in action) {
+    const words = /^[a-z-]+$/.test(text)
+      ? "expected fail-closed, fail-open, postfix-default or an action; "
+      : "";
+    return { offset: 0, message: `${words}${action.problem}` };
+  }
+  return action.action.split(EXAMPLE_REQUEST_ID);
+}
+
+const EXAMPLE_REQUEST_ID = "00000000-0000-4000-8000-000000000000";
+
+function forEachCause(answer: (cause: Cause) => Answer): OnFailure {
+  return Object.fromEntries(CAUSES.map((cause) => [cause, answer(cause)])) as Record<Cause, Answer>;
+}

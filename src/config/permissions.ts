@@ -1,0 +1,95 @@
+/**
+ * Reads files that decide what the bridge does, and, as root, refuses those that others could have written:
+ * who can write root's configuration is root.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+
+const WRITABLE_BY_GROUP = 0o020;
+const WRITABLE_BY_OTHERS = 0o002;
+const STICKY = 0o1000;
+
+/** Whether the process runs with root's rights. */
+export function runsAsRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
+/**
+ * The content of a file in UTF-8, or what is wrong with it: not there, not readable, too large, writable by
+ * others than root.
+ *
+ * @param maxSize in bytes
+ * @param root whether the file must be safe from others' writing
+ */
+export function readTrusted(
+  path: string,
+  maxSize: number,
+  root: boolean = runsAsRoot(),
+): { readonly text: string } | { readonly problem: string } {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    return { problem: whyUnreadable(path, error) };
+  }
+  try {
+    const status = fstatSync(file);
+    if (!status.isFile()) return { problem: `${path} is no file` };
+    const problem = root ? tooWritable(path, status.mode) : undefined;
+    if (problem !== undefined) return { problem };
+    const buffer = Buffer.alloc(maxSize + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length <= maxSize; length += read) {
+      read = readSync(file, buffer, length, buffer.length - length, null);
+    }
+    if (length > maxSize) return { problem: `${path} is larger than ${maxSize} bytes` };
+    return {
+      text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(buffer.subarray(0, length)),
+    };
+  } catch (error) {
+    if (error instanceof TypeError) return { problem: `${path} is not in UTF-8` };
+    return { problem: whyUnreadable(path, error) };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * What is wrong with a file that something else will read: not there, no file, or, for root, writable by others.
+ */
+export function fileProblem(path: string, root: boolean = runsAsRoot()): string | undefined {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    return whyUnreadable(path, error);
+  }
+  try {
+    const status = fstatSync(file);
+    if (!status.isFile()) return `${path} is no file`;
+    return root ? tooWritable(path, status.mode) : undefined;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function tooWritable(path: string, mode: number): string | undefined {
+  if ((mode & (WRITABLE_BY_GROUP | WRITABLE_BY_OTHERS)) !== 0) {
+    return `group or others can write ${path}, so root does not use it; chmod go-w ${path}`;
+  }
+  const folder = dirname(realpathSync(path));
+  const status = statSync(folder);
+  const byOthers = (status.mode & WRITABLE_BY_OTHERS) !== 0;
+  const byGroup = (status.mode & WRITABLE_BY_GROUP) !== 0 && status.gid !== 0;
+  if ((byOthers || byGroup) && (status.mode & STICKY) === 0) {
+    return `group or others can write the folder of ${path}, so root does not use it; chmod go-w ${folder}`;
+  }
+  return undefined;
+}
+
+function whyUnreadable(path: string, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT" || code === "ENOTDIR") return `${path} does not exist`;
+  if (code === "EACCES" || code === "EPERM") return `${path} cannot be read by this user`;
+  return `${path} cannot be read (${String(code ?? error)})`;
+}

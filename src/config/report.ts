@@ -1,0 +1,45 @@
+/** Collects what is wrong with a configuration, so that all of it can be said at once. */
+import { dirname, resolve } from "node:path";
+import type { ProblemOptions, YamlDocument } from "../yaml/document.ts";
+import type { Path } from "../yaml/position.ts";
+import type { Problem } from "../yaml/problem.ts";
+
+export class Report {
+  readonly file: string;
+  readonly #document: YamlDocument;
+  readonly #problems: Problem[] = [];
+
+  constructor(document: YamlDocument) {
+    this.file = document.file;
+    this.#document = document;
+  }
+
+  /** In the order of the file. */
+  get problems(): readonly Problem[] {
+    return this.#problems.toSorted(
+      (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+    );
+  }
+
+  get failed(): boolean {
+    return this.#problems.some(({ severity }) => severity === "error");
+  }
+
+  error(path: Path, message: string, options: ProblemOptions = {}): void {
+    this.#problems.push(this.#document.problem(path, message, options));
+  }
+
+  warn(path: Path, message: string, options: ProblemOptions = {}): void {
+    this.#problems.push(this.#document.problem(path, message, { ...options, severity: "warning" }));
+  }
+
+  /** What another file is found guilty of. */
+  include(problems: readonly Problem[]): void {
+    this.#problems.push(...problems);
+  }
+
+  /** The absolute path of a file that the configuration names relative to itself. */
+  resolve(path: string): string {
+    return resolve(dirname(this.file), path);
+  }
+}

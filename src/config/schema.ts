@@ -1,0 +1,112 @@
+/** The shape of the configuration file: every key, its type, its default. What keys mean together is load.ts's. */
+import { z } from "zod";
+import { CAUSES } from "../upstream/failure.ts";
+import { duration, size } from "./duration.ts";
+
+const text = z.string().min(1);
+const whole = (minimum: number, maximum: number) => z.int().min(minimum).max(maximum);
+
+/** A secret is a string, `{ env: NAME }` or `{ file: PATH }`; its message never shows what stands there. */
+const secret = z.union([text, z.strictObject({ env: text }), z.strictObject({ file: text })], {
+  error: "expected a secret: a text in quotes, { env: NAME } or { file: PATH }",
+});
+
+const listener = z.union([
+  text,
+  z.strictObject({
+    endpoint: text,
+    name: text.optional(),
+    mode: z
+      .string({ error: 'expected a file mode in quotes, such as "0660"' })
+      .regex(/^0?[0-7]{3}$/, { error: 'expected a file mode in quotes, such as "0660"' })
+      .optional(),
+    owner: text.optional(),
+    group: text.optional(),
+  }),
+]);
+
+const action = z.string();
+const onFailure = z.union([
+  action,
+  z.strictObject({
+    ...Object.fromEntries(CAUSES.map((cause) => [cause, action.optional()])),
+    default: action.optional(),
+  }),
+]);
+
+const service = z.strictObject({
+  url: z.union([text, z.array(text).min(1)]),
+  mapping: z
+    .union([text, z.strictObject({ use: text, with: z.record(z.string(), z.unknown()).default({}) })])
+    .default("authzen"),
+  timeout: duration(1).default(1000),
+  deadline: duration(1).default(3000),
+  retry: z
+    .strictObject({
+      attempts: whole(1, 20).default(3),
+      backoff: duration(0).default(50),
+      max_backoff: duration(0).optional(),
+    })
+    .prefault({}),
+  breaker: z
+    .strictObject({
+      failure_rate: z.number().min(1).max(100).default(50),
+      minimum_calls: whole(1, 1_000_000).default(20),
+      window: duration(1000).default(10_000),
+      open_for: duration(1).default(5000),
+    })
+    .prefault({}),
+  max_in_flight: whole(1, 100_000).default(256),
+  max_reply_size: size().default(1024 * 1024),
+  max_xml_size: size().default(64 * 1024),
+  max_connection_age: duration(1000).default(5 * 60_000),
+  on_failure: onFailure.default("fail-closed"),
+  headers: z.record(z.string(), secret).default({}),
+  auth: z
+    .strictObject({
+      basic: z.strictObject({ username: text, password: secret }).optional(),
+      bearer: secret.optional(),
+    })
+    .optional(),
+  tls: z
+    .strictObject({
+      ca: text.optional(),
+      cert: text.optional(),
+      key: text.optional(),
+      server_name: text.optional(),
+    })
+    .prefault({}),
+});
+
+const route = z.strictObject({
+  when: text.optional(),
+  service: text.optional(),
+  action: action.optional(),
+  on_failure: onFailure.optional(),
+});
+
+export const configSchema = z.strictObject({
+  listen: z.array(listener).min(1).default(["inet:127.0.0.1:9998"]),
+  services: z.record(z.string(), service).default({}),
+  routes: z.array(route).min(1).optional(),
+  offline: z
+    .union([z.boolean(), z.array(text)], { error: "expected true, false or a list of services" })
+    .default(false),
+  user: text.optional(),
+  group: text.optional(),
+  log: z
+    .strictObject({
+      level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+      format: z.enum(["json", "pretty"]).optional(),
+      file: text.optional(),
+    })
+    .prefault({}),
+});
+
+export type RawConfig = z.output<typeof configSchema>;
+export type RawListener = z.output<typeof listener>;
+export type RawService = z.output<typeof service>;
+export type RawRoute = z.output<typeof route>;
+export type RawSecret = z.output<typeof secret>;
+/** What may stand at `on_failure`: a word or an action, or a table by cause. */
+export type RawOnFailure = string | Readonly<Record<string, string | undefined>>;
