@@ -8,10 +8,10 @@
 import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type Scalar } from "yaml";
 import { excerpt, namesSecret } from "./excerpt.ts";
 import type { Finding } from "./syntax.ts";
+import { MAX_DEPTH, MAX_FINDINGS } from "./tokens.ts";
 
 /** Nodes in one file, those that aliases repeat counted each time. */
 const MAX_NODES = 50_000;
-const MAX_DEPTH = 64;
 
 /** The nodes that bear each anchor. */
 export type Anchors = ReadonlyMap<string, Node>;
@@ -153,6 +153,7 @@ function sourceOf(node: Scalar, text: string): string {
 }
 
 function report(walk: Walk, node: unknown, message: string, offset?: number): void {
+  if (walk.findings.length >= MAX_FINDINGS) return;
   const range = (node as Node | null)?.range;
   walk.findings.push({ offset: offset ?? range?.[0] ?? 0, message });
 }

@@ -12,7 +12,7 @@ import { type Anchors, toData } from "./data.ts";
 import { locate, type Path } from "./position.ts";
 import type { Problem } from "./problem.ts";
 import { explainSyntaxError, type Finding } from "./syntax.ts";
-import { findTokenTraps, readTokens } from "./tokens.ts";
+import { findTokenTraps, MAX_DEPTH, nestingOf, readTokens } from "./tokens.ts";
 
 /** In characters; the parser needs about a second for the worst of this size, and it blocks. */
 const MAX_LENGTH = 256 * 1024;
@@ -46,6 +46,10 @@ export function readYaml(file: string, text: string): YamlDocument {
     return unreadable(file, `the file is larger than ${MAX_LENGTH / 1024} KiB`);
   }
   const source = text.startsWith("\ufeff") ? text.slice(1) : text;
+  const tokens = readTokens(source);
+  if (nestingOf(tokens) > MAX_DEPTH) {
+    return unreadable(file, `lists and tables are nested deeper than ${MAX_DEPTH} levels`);
+  }
   const control = source.search(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/);
   const lineCounter = new LineCounter();
   try {
@@ -55,7 +59,6 @@ export function readYaml(file: string, text: string): YamlDocument {
       uniqueKeys: false,
       logLevel: "error",
     });
-    const tokens = readTokens(source);
     const anchors = readAnchors(document.contents);
     const data = toData(document.contents, source, anchors);
     const traps = [...findTokenTraps(source, tokens), ...data.findings];
@@ -81,7 +84,7 @@ export function readYaml(file: string, text: string): YamlDocument {
     };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return unreadable(file, "lists and tables are nested too deep");
+    return unreadable(file, `lists and tables are nested deeper than ${MAX_DEPTH} levels`);
   }
 }
 

@@ -27,7 +27,7 @@ export function restOfLine(text: string, offset: number): string {
  */
 export function valueInQuotes(text: string, offset: number): string {
   const lineStart = text.lastIndexOf("\n", offset - 1) + 1;
-  const value = restOfLine(text, offset).trim();
+  const value = restOfLine(text.slice(0, offset + 2 * MAX_EXCERPT), offset).trim();
   const showable = value.length > 0 && value.length <= MAX_EXCERPT && excerpt(value) === value;
   return showable && !namesSecret(text.slice(lineStart, offset)) ? `: '${value.replaceAll("'", "''")}'` : "";
 }

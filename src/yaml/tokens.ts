@@ -3,6 +3,11 @@ import { CST, Lexer } from "yaml";
 import { valueInQuotes } from "./excerpt.ts";
 import type { Finding } from "./syntax.ts";
 
+/** More than anybody reads; a file that is all traps must not cost more than one that is not. */
+export const MAX_FINDINGS = 50;
+/** Lists and tables within each other. The parser is recursive, and slow where it overflows. */
+export const MAX_DEPTH = 64;
+
 export interface Token {
   /** As the `yaml` library calls it: "tag", "anchor", "double-quoted-scalar" …; null for what it does not name. */
   readonly type: string | null;
@@ -42,19 +47,20 @@ export function findTokenTraps(text: string, tokens: readonly Token[]): readonly
   let tagLineEnd = -1;
   for (const [index, { type, source, offset }] of tokens.entries()) {
     if (offset < tagLineEnd) continue;
-    const value = valueInQuotes(text, offset);
+    if (findings.length === MAX_FINDINGS) break;
+    const inQuotes = () => valueInQuotes(text, offset);
     if (type === "tag") {
-      findings.push({ offset, message: `a value that begins with \`!\` must be in quotes${value}` });
+      findings.push({ offset, message: `a value that begins with \`!\` must be in quotes${inQuotes()}` });
       const end = text.indexOf("\n", offset);
       tagLineEnd = end === -1 ? text.length : end;
     } else if (type === "anchor") {
       anchors.add(source.slice(1));
       if (!referred.has(source.slice(1))) {
-        const message = `nothing refers to the anchor; a value that begins with \`&\` must be in quotes${value}`;
+        const message = `nothing refers to the anchor; a value that begins with \`&\` must be in quotes${inQuotes()}`;
         findings.push({ offset, message });
       }
     } else if (type === "alias" && !anchors.has(source.slice(1))) {
-      const message = `a value that begins with \`*\` must be in quotes${value}`;
+      const message = `a value that begins with \`*\` must be in quotes${inQuotes()}`;
       findings.push({ offset, message });
     } else if (type === "directive-line") {
       findings.push({ offset, message: "a line that begins with `%` has no meaning here; leave it out" });
@@ -64,4 +70,19 @@ export function findTokenTraps(text: string, tokens: readonly Token[]): readonly
     }
   }
   return findings;
+}
+
+/** How deep [ ] and { } are nested, and lists that begin on one line (`- - -`): what the parser would recurse into. */
+export function nestingOf(tokens: readonly Token[]): number {
+  let deepest = 0;
+  let flow = 0;
+  let onLine = 0;
+  for (const { type } of tokens) {
+    if (type === "flow-map-start" || type === "flow-seq-start") flow += 1;
+    else if (type === "flow-map-end" || type === "flow-seq-end") flow = Math.max(0, flow - 1);
+    else if (type === "seq-item-ind" || type === "explicit-key-ind") onLine += 1;
+    else if (type === "newline") onLine = 0;
+    deepest = Math.max(deepest, flow + onLine);
+  }
+  return deepest;
 }
