@@ -1,0 +1,140 @@
+/** The documents keep their word: what stands there as a mapping or a configuration is one. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { configSchema } from "../../src/config/schema.ts";
+import { loadMapping } from "../../src/mapping/load.ts";
+import { isFailure } from "../../src/mapping/mapping.ts";
+import { reply } from "../mapping/replies.ts";
+import { loadShipped, subject } from "./shipped.ts";
+
+const guide = await readFile(new URL("../../mappings/README.md", import.meta.url), "utf8");
+const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+
+interface Block {
+  /** The heading that it stands under. */
+  readonly title: string;
+  readonly text: string;
+}
+
+function blocks(document: string, info: string): Block[] {
+  return [...document.matchAll(/^( *)```(.*)\n([\s\S]*?)^ *```$/gm)]
+    .filter(([, , language]) => language === info)
+    .map((match) => {
+      const [, indent = "", , body = ""] = match;
+      const title =
+        document
+          .slice(0, match.index)
+          .match(/^#+ .*$/gm)
+          ?.at(-1) ?? "";
+      return { title, text: body.replaceAll(new RegExp(`^${indent}`, "gm"), "") };
+    });
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pfxbridge-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("the guide to mappings", () => {
+  const mappings = blocks(guide, "yaml mapping");
+
+  it("has a mapping for each step", () => {
+    expect(mappings.length).toBeGreaterThanOrEqual(8);
+  });
+
+  it.each(mappings)("$title: loads without a warning and passes its examples", async ({ title, text }) => {
+    const file = join(folder, `${title.replaceAll(/[^a-z]+/gi, "-")}.yaml`);
+    await writeFile(file, text, { mode: 0o600 });
+    const loaded = await loadMapping({ name: title, file, parameters: {} });
+    expect(loaded.warnings).toEqual([]);
+    const results = await loaded.check();
+    expect(results.length).toBeGreaterThan(0);
+    expect(results.filter(({ passed }) => !passed)).toEqual([]);
+  });
+
+  it("has a module that works", async () => {
+    const file = join(folder, "mine.mjs");
+    await writeFile(file, blocks(guide, "js")[0]?.text ?? "", { mode: 0o600 });
+    const mapping = await (await loadMapping({ name: "mine", file, parameters: {} })).instantiate();
+    const request = subject({ sender: "a@example.net" });
+    expect(await mapping.render(request)).toMatchObject({
+      method: "POST",
+      path: "/check",
+      body: "a@example.net",
+    });
+    expect(await mapping.interpret(reply(200, "fine"), request)).toMatchObject({ action: "DUNNO" });
+    expect(await mapping.interpret(reply(200, "no"), request)).toMatchObject({
+      action: "REJECT 5.7.1 Not authorized",
+    });
+  });
+
+  it("shows the question that authzen asks", async () => {
+    const shown: unknown = JSON.parse(blocks(guide, "json")[0]?.text ?? "");
+    const request = subject({
+      protocol_state: "RCPT",
+      sasl_method: "PLAIN",
+      sasl_username: "alice",
+      sender: "alice@example.com",
+      recipient: "bob@example.org",
+      client_address: "192.0.2.7",
+    });
+    const call = await (await loadShipped("authzen")).render({
+      ...request,
+      request: { ...request.request, listener: "inet:127.0.0.1:9998" },
+    });
+    expect(isFailure(call) ? call : JSON.parse(call.body ?? "")).toEqual(shown);
+  });
+
+  it("names every parameter of authzen", async () => {
+    const source = parse(await readFile(new URL("../../mappings/authzen.yaml", import.meta.url), "utf8"));
+    for (const name of Object.keys(source.parameters)) expect(guide).toContain(`\`${name}\``);
+  });
+});
+
+describe("README.md", () => {
+  const configurations = blocks(readme, "yaml").filter(({ text }) => text.includes("services:"));
+
+  it.each(configurations)("has a configuration under $title that is one", ({ text }) => {
+    expect(configSchema.safeParse(parse(text)).error?.issues ?? []).toEqual([]);
+  });
+
+  it("has a mapping in its quick start that is one", async () => {
+    const text = blocks(readme, "yaml").find((block) => block.text.startsWith("request:"))?.text ?? "";
+    const file = join(folder, "quick-start.yaml");
+    await writeFile(file, text, { mode: 0o600 });
+    expect((await loadMapping({ name: "mine", file, parameters: {} })).warnings).toEqual([]);
+  });
+
+  it("lists every key of the configuration", () => {
+    const keys = [
+      ...Object.keys(configSchema.shape),
+      ...Object.keys(configSchema.parse({ services: { a: { url: "http://a" } } }).services.a ?? {}),
+    ];
+    for (const key of keys) expect(readme).toMatch(new RegExp(`^\\|.*[\`.]${key}[\`.\\[]`, "m"));
+  });
+
+  it.each([
+    ["timeout", 1000],
+    ["deadline", 3000],
+    ["retry.attempts", 3],
+    ["retry.backoff", 50],
+    ["breaker.failure_rate", 50],
+    ["breaker.minimum_calls", 20],
+    ["breaker.window", 10_000],
+    ["breaker.open_for", 5000],
+    ["max_in_flight", 256],
+    ["max_connection_age", 300_000],
+  ])("gives the default of %s as it is", (key, value) => {
+    const service: unknown = configSchema.parse({ services: { a: { url: "http://a" } } }).services.a;
+    const actual = key.split(".").reduce((at, name) => (at as Record<string, unknown>)[name], service);
+    expect(actual).toBe(value);
+    const shown =
+      new RegExp(`^\\| \`services\\.NAME\\.${key}\` \\| \`([^\`]+)\``, "m").exec(readme)?.[1] ?? "";
+    const [, count, unit = ""] = /^(\d+)(ms|s|m)?$/.exec(shown) ?? [];
+    expect(Number(count) * ({ s: 1000, m: 60_000 }[unit] ?? 1)).toBe(value);
+  });
+});

@@ -1,0 +1,47 @@
+/** What holds for every mapping that is shipped. */
+import { describe, expect, it } from "vitest";
+import { shippedMappings } from "../../src/mapping/find.ts";
+import { json, reply, soap } from "../mapping/replies.ts";
+import { load, loadShipped, subject } from "./shipped.ts";
+
+it("ships authzen, rest and soap", () => {
+  expect(shippedMappings()).toEqual(expect.arrayContaining(["authzen", "rest", "soap"]));
+});
+
+describe.each(shippedMappings())("%s", (name) => {
+  it("loads without a warning", async () => {
+    expect((await load(name)).warnings).toEqual([]);
+  });
+
+  it("passes its examples", async () => {
+    const results = await (await load(name)).check();
+    expect(results.filter(({ passed }) => !passed)).toEqual([]);
+    expect(results.length).toBeGreaterThan(0);
+  });
+
+  it("shows a permit, a denial and trouble among them", async () => {
+    const definitions = (await load(name)).examples.map(({ definition }) => definition);
+    expect(definitions.filter(({ action }) => action === "DUNNO")).not.toEqual([]);
+    expect(definitions.filter(({ action }) => action?.startsWith("REJECT "))).not.toEqual([]);
+    expect(definitions.filter(({ failure }) => failure !== undefined)).not.toEqual([]);
+  });
+
+  it.each([
+    ["an empty reply", reply(200)],
+    ["no content", reply(204)],
+    ["a web page", reply(200, "<html><body>OK</body></html>", { "content-type": "text/html" })],
+    ["a text", reply(200, "DUNNO", { "content-type": "text/plain" })],
+    ["an empty object", json(200, {})],
+    ["a bare true", json(200, true)],
+    ["a list", json(200, [true])],
+    ["an empty SOAP body", soap(200, "")],
+    ["a redirect", reply(302, "", { location: "http://127.0.0.1/" })],
+  ])("permits nobody by %s", async (_name, answer) => {
+    const verdict = await (await loadShipped(name)).interpret(answer, subject({ sender: "a@example.net" }));
+    expect(verdict).toMatchObject({ cause: "bad_reply" });
+  });
+
+  it("has a call for every request, bounces and several recipients included", async () => {
+    expect(await (await load(name)).probe()).toEqual([]);
+  });
+});
