@@ -1,0 +1,66 @@
+/** `headers:` of a mapping's request: names and values that are the mapping's business (RFC 9110 §5). */
+import { toText } from "../../expression/text.ts";
+import {
+  type CompileContext,
+  compileText,
+  concatenate,
+  type Names,
+  type Path,
+  type Render,
+  templatePieces,
+} from "./context.ts";
+import { headerBytes, headerText } from "./escape.ts";
+
+export interface CompiledHeader {
+  /** In lower case. */
+  readonly name: string;
+  readonly render: Render;
+}
+
+/** What the connection or the bridge itself sets. */
+const FORBIDDEN =
+  /^(?:host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*|x-request-id|__proto__)$/;
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+export function compileHeaders(
+  headers: Readonly<Record<string, unknown>>,
+  path: Path,
+  context: CompileContext,
+  names: Names,
+): CompiledHeader[] {
+  const compiled: CompiledHeader[] = [];
+  for (const [key, value] of Object.entries(headers)) {
+    const at = [...path, key];
+    const name = key.toLowerCase();
+    const problem = nameProblem(name, compiled) ?? valueProblem(value);
+    if (problem !== null) context.report(at, problem);
+    else compiled.push({ name, render: compileHeader(toText(value), at, context, names) });
+  }
+  return compiled;
+}
+
+function nameProblem(name: string, others: readonly CompiledHeader[]): string | null {
+  if (!TOKEN.test(name)) return `"${name}" is no header name`;
+  if (FORBIDDEN.test(name)) return `the header "${name}" is set by the bridge; a mapping cannot set it`;
+  if (others.some((other) => other.name === name)) return `the header "${name}" is set twice`;
+  return null;
+}
+
+function valueProblem(value: unknown): string | null {
+  return typeof value === "object" && value !== null ? "a header takes text" : null;
+}
+
+function compileHeader(text: string, path: Path, context: CompileContext, names: Names): Render {
+  const template = compileText(text, path, context, names);
+  if (template === null) return () => "";
+  if (template.parts.some((part) => typeof part === "string" && /[\x00-\x1f\x7f]/.test(part))) {
+    context.report(path, "a header is one line without control characters");
+  }
+  const render = concatenate(templatePieces(template, path, headerText));
+  if (template.literal !== null) {
+    const literal = headerBytes(template.literal);
+    return () => literal;
+  }
+  return (variables) => headerBytes(render(variables));
+}
