@@ -52,7 +52,7 @@ export async function listen(
   const { endpoint } = options;
   if (endpoint.kind === "unix") {
     const problem = await clearSocketFile(endpoint.path);
-    if (problem !== undefined) return { problem };
+    if (problem !== undefined) return { problem: `cannot listen on ${formatEndpoint(endpoint)}: ${problem}` };
   }
   const server = createServer({
     allowHalfOpen: true,
@@ -67,7 +67,7 @@ export async function listen(
     const problem = await setSocketRights(endpoint.path, options.rights ?? {});
     if (problem !== undefined) {
       await listener.close({ graceMs: 0 });
-      return { problem };
+      return { problem: `cannot listen on ${formatEndpoint(endpoint)}: ${problem}` };
     }
   }
   return listener;
@@ -213,9 +213,6 @@ function bindProblem(error: NodeJS.ErrnoException, endpoint: Endpoint): string {
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return `cannot listen on ${where}: the host name has no address`;
-    case "ENOENT":
-    case "ENOTDIR":
-      return `cannot listen on ${where}: the directory does not exist; create it`;
     default:
       return `cannot listen on ${where}: ${error.message}`;
   }

@@ -4,8 +4,9 @@
  * A socket that nobody answers on is what a crash leaves behind, and is removed; anything else at the path
  * (a file, a link, a socket in use) stays as it is and is a problem for the administrator.
  */
-import { chmod, chown, lstat, unlink } from "node:fs/promises";
+import { chmod, chown, lstat, stat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
+import { dirname } from "node:path";
 import { findGroup, findUser } from "./accounts.ts";
 
 /** Who may connect to a unix socket. */
@@ -42,7 +43,7 @@ export async function clearSocketFile(path: string): Promise<string | undefined>
     return undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return directoryProblem(dirname(path));
     return `cannot remove the old socket ${path} (${code}): the directory must be writable for this user`;
   }
 }
@@ -61,6 +62,14 @@ export async function setSocketRights(path: string, rights: SocketRights): Promi
     const { code } = error as NodeJS.ErrnoException;
     return `cannot give ${path} its owner, group and mode (${code}): start as root, or leave owner and group out`;
   }
+}
+
+/** The system's own error for a directory that is not there would be "no rights" (libuv maps it so). */
+async function directoryProblem(directory: string): Promise<string | undefined> {
+  const there = await stat(directory).catch(() => undefined);
+  return there?.isDirectory()
+    ? undefined
+    : `there is no directory ${directory}; create it, or choose another`;
 }
 
 /** Undefined when nobody answers on the socket. */
