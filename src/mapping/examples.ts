@@ -59,7 +59,9 @@ async function runExample(mapping: Mapping, example: ExampleDefinition): Promise
 }
 
 function describe(outcome: Verdict | Failure): string {
-  return isFailure(outcome) ? `${outcome.cause}: ${outcome.detail}` : `${outcome.action} (rule ${outcome.rule})`;
+  return isFailure(outcome)
+    ? `${outcome.cause}: ${outcome.detail}`
+    : `${outcome.action} (rule ${outcome.rule})`;
 }
 
 /** The policy request that an example's attributes stand for. `recipients` and `listener` may be among them. */
@@ -87,7 +89,8 @@ function exampleReply(reply: NonNullable<ExampleDefinition["reply"]>): UpstreamR
 function contentOf(reply: NonNullable<ExampleDefinition["reply"]>): [type: string | null, text: string] {
   if (reply.json !== undefined) return ["application/json", JSON.stringify(reply.json)];
   if (reply.xml !== undefined) return ["text/xml; charset=utf-8", reply.xml];
-  if (reply.soap === undefined) return reply.text === undefined ? [null, ""] : ["text/plain; charset=utf-8", reply.text];
+  if (reply.soap === undefined)
+    return reply.text === undefined ? [null, ""] : ["text/plain; charset=utf-8", reply.text];
   const envelope = `<soap:Envelope xmlns:soap="${SOAP_ENVELOPE}"><soap:Body>${reply.soap}</soap:Body></soap:Envelope>`;
   return ["text/xml; charset=utf-8", envelope];
 }

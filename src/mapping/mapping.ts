@@ -33,6 +33,10 @@ export interface Mapping {
   readonly file: string;
   /** Header names, lower case, that its calls set themselves; checked against what `auth` sets. */
   readonly headerNames: readonly string[];
+  /** The variables that its calls read, such as `sender`; absent where that is not known, as with a module. */
+  readonly names?: ReadonlySet<string>;
+  /** Whether it makes SOAP calls. */
+  readonly soap?: boolean;
   render(subject: Subject): UpstreamRequest | Failure | Promise<UpstreamRequest | Failure>;
   interpret(reply: UpstreamReply, subject: Subject): Verdict | Failure | Promise<Verdict | Failure>;
 }

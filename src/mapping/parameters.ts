@@ -33,7 +33,10 @@ export function resolveParameters(
   for (const [name, { default: fallback }] of Object.entries(declared)) {
     const value = Object.hasOwn(set, name) ? set[name] : fallback;
     if (value === undefined) {
-      problems.push({ name: null, message: `the mapping's parameter "${name}" must be set: with: { ${name}: … }` });
+      problems.push({
+        name: null,
+        message: `the mapping's parameter "${name}" must be set: with: { ${name}: … }`,
+      });
     } else if (fallback !== undefined && kindOf(value) !== kindOf(fallback)) {
       const message = `the parameter "${name}" must be a ${kindOf(fallback)}, as its default is`;
       problems.push({ name, message });

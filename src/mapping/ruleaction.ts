@@ -46,7 +46,11 @@ export function compileAction(text: string, context: ActionContext): RuleAction 
     const [first, ...rest] = template.parts;
     const { names } = template;
     if (typeof first !== "string" || !first.includes(" ")) {
-      return { verb: null, names, render: (variables) => fromReply(template.parts, variables, context.allow) };
+      return {
+        verb: null,
+        names,
+        render: (variables) => fromReply(template.parts, variables, context.allow),
+      };
     }
     const verb = verbOf(first);
     const parts = [first.slice(verb.length), ...rest];
@@ -69,7 +73,8 @@ export function untrustedAction(action: string, allow: ReadonlySet<string>): str
   const given = verbOf(action);
   if (isReplyCode(given) && /^ +$/.test(action.slice(given.length))) return withText(given, "");
   const parsed = parseAction(action);
-  if ("problem" in parsed) return { problem: `the action ${shown(action)} cannot be used: ${parsed.problem}` };
+  if ("problem" in parsed)
+    return { problem: `the action ${shown(action)} cannot be used: ${parsed.problem}` };
   const { verb, text } = parsed;
   if (!REPLY_VERBS.has(verb) && !isReplyCode(verb) && !allow.has(verb)) {
     const remedy = `if the service may decide that, write it under allow: [${verb}]`;
@@ -96,11 +101,7 @@ function ownVerbProblem(verb: string, allow: ReadonlySet<string>): string | null
 
 type Parts = readonly (string | Slot)[];
 
-function fromReply(
-  parts: Parts,
-  variables: Variables,
-  allow: ReadonlySet<string>,
-): string | ActionProblem {
+function fromReply(parts: Parts, variables: Variables, allow: ReadonlySet<string>): string | ActionProblem {
   let action = "";
   for (const [index, part] of parts.entries()) {
     if (typeof part === "string") {
@@ -108,7 +109,8 @@ function fromReply(
       continue;
     }
     // What follows the verb is text, in which a missing value is nothing; the verb itself must be there.
-    if (action.includes(" ")) return untrustedAction(action + renderText(parts.slice(index), variables), allow);
+    if (action.includes(" "))
+      return untrustedAction(action + renderText(parts.slice(index), variables), allow);
     try {
       action += toText(part.expression.evaluate(variables));
     } catch (error) {
@@ -139,7 +141,9 @@ function withText(verb: string, raw: string): string | ActionProblem {
   const action = text === "" ? verb : `${verb} ${text}`;
   if (!DELICATE_VERBS.has(verb)) return action;
   const parsed = parseAction(action);
-  return "problem" in parsed ? { problem: `the action ${shown(action)} cannot be used: ${parsed.problem}` } : action;
+  return "problem" in parsed
+    ? { problem: `the action ${shown(action)} cannot be used: ${parsed.problem}` }
+    : action;
 }
 
 function shown(action: string): string {

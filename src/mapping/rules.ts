@@ -4,7 +4,12 @@
  * The first rule that matches gives the action. What cannot be evaluated ends the reading: a reply of another shape must
  * not slip through to a later rule that permits.
  */
-import { compileCondition, type Condition, EvaluationError, ExpressionError } from "../expression/expression.ts";
+import {
+  type Condition,
+  compileCondition,
+  EvaluationError,
+  ExpressionError,
+} from "../expression/expression.ts";
 import type { Scope } from "../expression/scope.ts";
 import { responseVariables, type Variables } from "../expression/variables.ts";
 import { sanitizeText } from "../postfix/action.ts";

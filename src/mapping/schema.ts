@@ -4,26 +4,18 @@ import { z } from "zod";
 const text = z.string().min(1);
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const scalars = z.union([scalar, z.array(scalar)]);
-/** `Content-Type` and `content-type` are one header; values that are no text are a trap of YAML. */
-const headers = z.record(text, z.string());
+const headers = z.record(text, scalar.transform(String));
 const soapVersion = z.enum(["1.1", "1.2"], { error: 'expected "1.1" or "1.2", in quotes' });
 
 const request = z.strictObject({
   method: text.optional(),
   path: z.string().optional(),
   headers: headers.optional(),
-  query: z.record(text, scalars).optional(),
+  query: z.record(text, z.unknown()).optional(),
   json: z.unknown().optional(),
-  form: z.record(text, scalars).optional(),
+  form: z.record(text, z.unknown()).optional(),
   text: z
-    .union([
-      z.string(),
-      z.strictObject({
-        content_type: text.optional(),
-        escape: z.enum(["json", "xml", "url", "none"]),
-        template: z.string(),
-      }),
-    ])
+    .strictObject({ content_type: text.optional(), escape: z.string().optional(), template: z.string() })
     .optional(),
   soap: z
     .strictObject({
@@ -89,7 +81,10 @@ const parameter = z.union([
 export const mappingSchema = z.strictObject({
   description: z.string().optional(),
   parameters: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a parameter's name is made of letters, digits and _"), parameter)
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a parameter's name is made of letters, digits and _"),
+      parameter,
+    )
     .default({}),
   request,
   response: z.array(rule).min(1),

@@ -28,7 +28,8 @@ export interface SoapBody {
 
 /** The Body element of an envelope; undefined if `root` is no SOAP envelope, or one without Body. */
 export function envelopeBody(root: XmlElement): XmlElement | undefined {
-  if (root.name !== "Envelope" || (root.namespace !== SOAP_11 && root.namespace !== SOAP_12)) return undefined;
+  if (root.name !== "Envelope" || (root.namespace !== SOAP_11 && root.namespace !== SOAP_12))
+    return undefined;
   return child(root, "Body", root.namespace);
 }
 

@@ -21,7 +21,7 @@ export function warnOfRules(
     if (namesContent(rule) ? onlyDenies(when) : looksAtContent && !/\b204\b/.test(when)) {
       warnings.set(
         index,
-        "this rule permits replies of any shape, an error page or an empty body too; test for what the service says when it permits, as in body.decision == \"Permit\"",
+        'this rule permits replies of any shape, an error page or an empty body too; test for what the service says when it permits, as in body.decision == "Permit"',
       );
     }
   }

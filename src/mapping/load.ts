@@ -1,0 +1,167 @@
+/**
+ * A mapping file, loaded: read, checked, compiled. What is wrong with it is told all at once, with file, line and column.
+ *
+ * A module is only looked at here; its code runs when `instantiate` is called, after the process gave up root's rights.
+ */
+import { readTrusted } from "../config/permissions.ts";
+import { createScope } from "../expression/scope.ts";
+import { requestVariables } from "../expression/variables.ts";
+import { VERBS } from "../postfix/action.ts";
+import { readYaml, type YamlDocument } from "../yaml/document.ts";
+import { suggestion } from "../yaml/nearest.ts";
+import type { Path } from "../yaml/position.ts";
+import { type Problem, ProblemError } from "../yaml/problem.ts";
+import { checkShape } from "../yaml/schema.ts";
+import { type Example, type ExampleResult, runExamples } from "./examples.ts";
+import type { Mapping } from "./mapping.ts";
+import { loadModuleMapping } from "./module.ts";
+import { exampleParameters, resolveParameters } from "./parameters.ts";
+import { probeMapping } from "./probes.ts";
+import type { ReplyOptions } from "./reply.ts";
+import { type CompiledRequest, compileRequest } from "./request.ts";
+import { applyRules, compileRules, type Rule } from "./rules.ts";
+import { type MappingDefinition, mappingSchema } from "./schema.ts";
+import { warnOfRules } from "./warnings.ts";
+
+export interface LoadOptions {
+  /** As the configuration names it. */
+  readonly name: string;
+  readonly file: string;
+  /** What `with` sets. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** The largest XML reply that is parsed, in bytes; parsing blocks the process. Default: 64 KiB. */
+  readonly maxXmlSize?: number;
+  /**
+   * A mistake in `with` belongs to the configuration: the parameter's name, or null where one is missing. Default: a
+   * problem of the mapping's file.
+   */
+  readonly parameterProblem?: (name: string | null, message: string) => Problem;
+}
+
+export interface LoadedMapping {
+  readonly name: string;
+  readonly file: string;
+  /** Of the headers that its calls set, in lower case; empty for a module, which is not known to anybody yet. */
+  readonly headerNames: readonly string[];
+  readonly warnings: readonly Problem[];
+  readonly examples: readonly Example[];
+  /**
+   * Ready for use. For a module this runs its code.
+   *
+   * @throws ProblemError for a module that cannot be imported
+   */
+  instantiate(): Promise<Mapping>;
+  /** Runs `examples`, with the mapping's own parameters: those that `with` sets would change what comes out. */
+  check(): Promise<readonly ExampleResult[]>;
+  /** Warnings of policy requests for which no call can be made. */
+  probe(): Promise<readonly Problem[]>;
+}
+
+/** Larger files are no mappings. */
+const MAX_FILE_SIZE = 256 * 1024;
+
+/**
+ * @throws ProblemError with everything that is wrong
+ * @example
+ * const loaded = await loadMapping({ name: "authzen", file: findMapping("authzen", "pfxbridge.yaml"), parameters: {} });
+ * const mapping = await loaded.instantiate();
+ */
+export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> {
+  const { name, file } = options;
+  const source = readTrusted(file, MAX_FILE_SIZE);
+  if ("problem" in source) throw new ProblemError([{ file, message: source.problem, severity: "error" }]);
+  const reply = options.maxXmlSize === undefined ? {} : { xmlLimit: options.maxXmlSize };
+  if (/\.m?js$/.test(file)) {
+    const { parameters } = options;
+    const instantiate = () => loadModuleMapping({ name, file, parameters, reply });
+    const none = { headerNames: [], warnings: [], examples: [] };
+    return { name, file, ...none, instantiate, check: async () => [], probe: async () => [] };
+  }
+  const document = readYaml(file, source.text);
+  const definition = checkShape(document, mappingSchema);
+  const compiled = compileMapping(definition, document);
+  const { values, problems } = resolveParameters(definition.parameters, options.parameters);
+  if (problems.length > 0) {
+    const place =
+      options.parameterProblem ??
+      ((_: string | null, message: string): Problem => ({ file, message, severity: "error" }));
+    throw new ProblemError(problems.map((problem) => place(problem.name, problem.message)));
+  }
+  const bind = (parameters: Readonly<Record<string, unknown>>) =>
+    bindMapping(name, file, compiled, new Map(Object.entries(parameters)), reply);
+  const mapping = bind(values);
+  return {
+    name,
+    file,
+    headerNames: mapping.headerNames,
+    warnings: compiled.warnings,
+    examples: compiled.examples,
+    instantiate: async () => mapping,
+    check: () => runExamples(bind(exampleParameters(definition.parameters, values)), compiled.examples),
+    probe: async () =>
+      (await probeMapping(mapping)).map((message) =>
+        document.problem(["request"], message, { severity: "warning", key: true }),
+      ),
+  };
+}
+
+interface CompiledMapping {
+  readonly request: CompiledRequest;
+  readonly rules: readonly Rule[];
+  readonly soap: boolean;
+  readonly warnings: readonly Problem[];
+  readonly examples: readonly Example[];
+}
+
+function compileMapping(definition: MappingDefinition, document: YamlDocument): CompiledMapping {
+  const problems: Problem[] = [];
+  const report = (path: Path, message: string, offset?: number) => {
+    problems.push(document.problem(path, message, offset === undefined ? {} : { offset }));
+  };
+  const parameters = Object.keys(definition.parameters);
+  const request = compileRequest(definition.request, { scope: createScope("request", parameters), report });
+  for (const [index, verb] of definition.allow.entries()) {
+    if (!VERBS.has(verb)) {
+      report(
+        ["allow", index],
+        `"${verb}" is no action's verb${suggestion(verb, VERBS)}; known are ${[...VERBS].join(", ")}`,
+      );
+    }
+  }
+  const rules = compileRules(definition.response, {
+    scope: createScope("response", parameters),
+    allow: new Set(definition.allow),
+    report: (path, message, offset) => report(["response", ...path], message, offset),
+  });
+  if (problems.length > 0) throw new ProblemError(problems);
+  return {
+    request,
+    rules,
+    soap: definition.request.soap !== undefined,
+    warnings: [...warnOfRules(definition.response, rules)].map(([index, message]) =>
+      document.problem(["response", index], message, { severity: "warning" }),
+    ),
+    examples: definition.examples.map((example, index) => ({
+      definition: example,
+      line: document.problem(["examples", index], "").line ?? 1,
+    })),
+  };
+}
+
+function bindMapping(
+  name: string,
+  file: string,
+  { request, rules, soap }: CompiledMapping,
+  parameters: ReadonlyMap<string, unknown>,
+  options: ReplyOptions,
+): Mapping {
+  return {
+    name,
+    file,
+    headerNames: request.headerNames,
+    names: request.names,
+    soap,
+    render: (subject) => request.render(requestVariables(subject, parameters)),
+    interpret: (reply, subject) => applyRules(rules, reply, subject, parameters, options),
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * A mapping that is a module: JavaScript that says what no expression can say.
+ *
+ *     export function toRequest(request) { return { method: "POST", path: "/check", headers: {}, body: request.sender }; }
+ *     export function toAction(reply, request) { return reply.body.ok ? "DUNNO" : "REJECT"; }
+ *
+ *     export const allow = ["OK"];   // verbs besides those that every reply may choose; may be left out
+ *
+ * Both may be async. Both see the names that expressions see: `request.sender`, `request.param.NAME`, `reply.status`,
+ * `reply.body`; ints are numbers, maps are objects. Whatever they throw or give wrongly is a `mapping_error` or a
+ * `bad_reply`, and every action is checked as one that comes out of a reply.
+ */
+import { statSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { sanitizeText } from "../postfix/action.ts";
+import { ATTRIBUTE_NAMES, INTEGER_ATTRIBUTES } from "../postfix/request.ts";
+import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
+import type { Failure } from "../upstream/failure.ts";
+import { ProblemError } from "../yaml/problem.ts";
+import type { Mapping, Subject, Verdict } from "./mapping.ts";
+import { checkCall, thrownMessage } from "./modulecall.ts";
+import { type ReplyOptions, ReplyView } from "./reply.ts";
+import { untrustedAction } from "./ruleaction.ts";
+
+export interface ModuleOptions {
+  /** As the configuration names it. */
+  readonly name: string;
+  /** Absolute. */
+  readonly file: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly reply: ReplyOptions;
+}
+
+type Exported = (...values: unknown[]) => unknown;
+
+/**
+ * Imports a module and makes a mapping of it. This runs its code: call it after privileges are dropped. A file that
+ * changed since is imported anew; what it imports itself is not.
+ *
+ * @throws ProblemError
+ */
+export async function loadModuleMapping(options: ModuleOptions): Promise<Mapping> {
+  const { name, file } = options;
+  const exports = await importModule(file);
+  const toRequest = exportedFunction(exports, "toRequest", file);
+  const toAction = exportedFunction(exports, "toAction", file);
+  const allow = new Set(Array.isArray(exports.allow) ? exports.allow.map(String) : []);
+  return {
+    name,
+    file,
+    headerNames: [],
+    render: (subject) => render(toRequest, subject, options),
+    interpret: (reply, subject) => interpret(toAction, allow, reply, subject, options),
+  };
+}
+
+async function importModule(file: string): Promise<Record<string, unknown>> {
+  try {
+    const { mtimeMs } = statSync(file);
+    return (await import(`${pathToFileURL(file).href}?mtime=${mtimeMs}`)) as Record<string, unknown>;
+  } catch (error) {
+    throw new ProblemError([
+      { file, message: `the module cannot be loaded: ${thrownMessage(error)}`, severity: "error" },
+    ]);
+  }
+}
+
+function exportedFunction(exports: Record<string, unknown>, name: string, file: string): Exported {
+  const value = exports[name];
+  if (typeof value === "function") return value as Exported;
+  const message = `the module must export a function ${name}, as in: export function ${name}(…) { … }`;
+  throw new ProblemError([{ file, message, severity: "error" }]);
+}
+
+async function render(
+  toRequest: Exported,
+  subject: Subject,
+  options: ModuleOptions,
+): Promise<UpstreamRequest | Failure> {
+  const failed = (detail: string): Failure => ({ cause: "mapping_error", detail: `toRequest: ${detail}` });
+  try {
+    const call = checkCall(await toRequest(requestObject(subject, options.parameters)));
+    return "problem" in call ? failed(call.problem) : call;
+  } catch (error) {
+    return failed(thrownMessage(error));
+  }
+}
+
+async function interpret(
+  toAction: Exported,
+  allow: ReadonlySet<string>,
+  reply: UpstreamReply,
+  subject: Subject,
+  options: ModuleOptions,
+): Promise<Verdict | Failure> {
+  const failed = (detail: string): Failure => ({
+    cause: "bad_reply",
+    detail: sanitizeText(`HTTP status ${reply.status}: toAction: ${detail}`),
+    status: reply.status,
+  });
+  try {
+    const action = await toAction(replyObject(reply, options), requestObject(subject, options.parameters));
+    if (typeof action !== "string") return failed("it must give an action as text, such as DUNNO");
+    const checked = untrustedAction(action, allow);
+    return typeof checked === "string" ? { action: checked, rule: 0 } : failed(checked.problem);
+  } catch (error) {
+    return failed(thrownMessage(error));
+  }
+}
+
+/** The policy request under the names that expressions have for it. */
+function requestObject(
+  { request, requestId, now }: Subject,
+  parameters: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const attributes: Record<string, string> = Object.create(null);
+  for (const [name, value] of request.attributes) attributes[name] = value;
+  const object: Record<string, unknown> = {};
+  for (const name of ATTRIBUTE_NAMES) {
+    const value = attributes[name] ?? "";
+    object[name] = INTEGER_ATTRIBUTES.includes(name) ? integer(value) : value;
+  }
+  return {
+    ...object,
+    attributes,
+    recipients: [...request.recipients],
+    listener: request.listener,
+    request_id: requestId,
+    now: new Date(now).toISOString(),
+    param: { ...parameters },
+  };
+}
+
+function integer(text: string): number {
+  return /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;
+}
+
+/** The reply under the names that expressions have for it; parsed when the module asks. */
+function replyObject(reply: UpstreamReply, options: ModuleOptions): object {
+  const view = new ReplyView(reply, { ...options.reply, plain: true });
+  return {
+    status: reply.status,
+    headers: Object.fromEntries(reply.headers),
+    get text() {
+      return view.text;
+    },
+    get body() {
+      return plainValue(view.body);
+    },
+    get fault() {
+      return view.fault === null ? null : { ...view.fault, detail: plainValue(view.fault.detail) };
+    },
+  };
+}
+
+/** XML's maps as objects; JSON is plain already. */
+function plainValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plainValue);
+  if (!(value instanceof Map)) return value;
+  const object: Record<string, unknown> = Object.create(null);
+  for (const [name, member] of value) object[String(name)] = plainValue(member);
+  return object;
+}

@@ -1,0 +1,64 @@
+/**
+ * Renders a mapping for the policy requests that its author did not think of: the bounce, which has no sender, and DATA
+ * with several recipients, at which Postfix names none. `pfxbridge check` shows what fails.
+ */
+import { isFailure, type Mapping, type Subject } from "./mapping.ts";
+
+interface Probe {
+  readonly what: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly recipients: readonly string[];
+}
+
+const COMMON = {
+  request: "smtpd_access_policy",
+  protocol_name: "ESMTP",
+  client_address: "192.0.2.1",
+  client_name: "client.example.net",
+  client_port: "40000",
+  reverse_client_name: "client.example.net",
+  server_address: "192.0.2.25",
+  server_port: "25",
+  helo_name: "client.example.net",
+  instance: "1a2b.6957a1c0.3d4e5.0",
+};
+
+const PROBES: readonly Probe[] = [
+  {
+    what: "a bounce (RCPT with the null sender)",
+    attributes: {
+      ...COMMON,
+      protocol_state: "RCPT",
+      sender: "",
+      recipient: "user@example.org",
+      recipient_count: "0",
+    },
+    recipients: ["user@example.org"],
+  },
+  {
+    what: "DATA with several recipients, at which Postfix sends no `recipient`",
+    attributes: {
+      ...COMMON,
+      protocol_state: "DATA",
+      sender: "user@example.net",
+      recipient: "",
+      recipient_count: "2",
+    },
+    recipients: ["one@example.org", "two@example.org"],
+  },
+];
+
+/** One sentence for each kind of policy request for which no call can be made. */
+export async function probeMapping(mapping: Mapping): Promise<readonly string[]> {
+  const findings: string[] = [];
+  for (const { what, attributes, recipients } of PROBES) {
+    const subject: Subject = {
+      request: { attributes: new Map(Object.entries(attributes)), listener: "check", recipients },
+      requestId: "00000000-0000-4000-8000-000000000000",
+      now: 0,
+    };
+    const call = await mapping.render(subject);
+    if (isFailure(call)) findings.push(`no call can be made for ${what}: ${call.detail}`);
+  }
+  return findings;
+}
