@@ -31,21 +31,36 @@ export function maskSlots({ text, parts }: Template): string {
   return masked + text.slice(masked.length);
 }
 
+/** Around the XML while it is checked, since it may have several roots. */
+const ROOT = "root";
+
 /** Reports XML that is not well-formed; it may be several elements side by side. */
 export function checkWellFormed(masked: string, path: Path, context: CompileContext): boolean {
   if (!fitsXml(masked)) {
     context.report(path, "this holds a character that XML cannot hold");
     return false;
   }
-  const root = "<r>";
-  const result = XMLValidator.validate(`${root}${masked}</r>`);
+  const root = `<${ROOT}>`;
+  const result = XMLValidator.validate(`${root}${masked}</${ROOT}>`);
   if (result === true) return true;
   const { msg, line, col } = result.err;
   const lines = masked.split("\n");
   const before = lines.slice(0, line - 1).reduce((length, text) => length + text.length + 1, 0);
   const offset = before + (col ?? 1) - 1 - (line === 1 ? root.length : 0);
-  context.report(path, `this is not well-formed XML: ${msg}`, Math.min(Math.max(offset, 0), masked.length));
+  context.report(
+    path,
+    `this is not well-formed XML: ${tagMessage(msg)}`,
+    Math.min(Math.max(offset, 0), masked.length),
+  );
   return false;
+}
+
+/** The validator's message without the positions that it counts from our root. */
+function tagMessage(message: string): string {
+  const [, open, close] =
+    /^Expected closing tag '(.+)' \(.*\) instead of closing tag '(.+)'/.exec(message) ?? [];
+  if (open === undefined) return message;
+  return close === ROOT ? `<${open}> is not closed` : `</${open}> was expected instead of </${close}>`;
 }
 
 /** The tokens of well-formed XML; a `${…}` where no value can go is reported. */
