@@ -37,7 +37,8 @@ export interface ServiceConfig {
   readonly name: string;
   /** At least one; tried in this order. */
   readonly urls: readonly string[];
-  readonly mapping: MappingConfig;
+  /** To be instantiated once the process has given up root's rights, since a module runs code. */
+  readonly mapping: LoadedMapping;
   readonly timeout: number;
   readonly deadline: number;
   readonly retry: { readonly attempts: number; readonly backoff: number; readonly maxBackoff: number };
@@ -50,23 +51,12 @@ export interface ServiceConfig {
   };
   readonly maxInFlight: number;
   readonly maxReplySize: number;
-  readonly maxXmlSize: number;
   readonly maxConnectionAge: number;
   readonly onFailure: OnFailure;
   /** Fixed headers, names in lower case. A value that is no secret is a string. */
   readonly headers: Readonly<Record<string, string | Secret>>;
   readonly auth: AuthConfig;
   readonly tls: TlsConfig;
-}
-
-export interface MappingConfig {
-  /** As the configuration names it. */
-  readonly name: string;
-  readonly file: string;
-  /** What `with` sets. */
-  readonly parameters: Readonly<Record<string, unknown>>;
-  /** Null for a module, which runs code: it is loaded once the process has given up root's rights. */
-  readonly loaded: LoadedMapping | null;
 }
 
 /**

@@ -47,8 +47,8 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
   const report = new Report(document);
   const masker = new Masker();
   const listeners = readListeners(raw.listen, report);
-  const services = await readServices(raw.services, report, masker);
-  const routes = readRoutes(raw.routes, services, report);
+  const { services, named } = await readServices(raw.services, report, masker);
+  const routes = readRoutes(raw.routes, named, report);
   checkOffline(raw, report);
   if (raw.group !== undefined && raw.user === undefined) {
     report.error(["group"], '"group" is of use only together with "user"', { key: true });

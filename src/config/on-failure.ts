@@ -4,7 +4,9 @@
  * Read once into an answer for each cause, so that a request in trouble only looks it up.
  */
 import { CAUSES, type Cause } from "../upstream/failure.ts";
+import type { Path } from "../yaml/position.ts";
 import { readAction } from "./action.ts";
+import type { Report } from "./report.ts";
 import type { RawOnFailure } from "./schema.ts";
 
 /**
@@ -30,7 +32,7 @@ const NOT_PROVOKED: ReadonlySet<Cause> = new Set([
 export const FAIL_CLOSED: OnFailure = forEachCause(() => CLOSED);
 
 /** What is wrong with an `on_failure`: the path below it, and where in the text. */
-export interface OnFailureProblem {
+interface OnFailureProblem {
   readonly path: readonly string[];
   readonly offset: number;
   readonly message: string;
@@ -60,6 +62,16 @@ export function parseOnFailure(
     return read(table.default ?? "fail-closed", cause, false, typeof raw === "string" ? [] : ["default"]);
   });
   return problems.length === 0 ? { onFailure } : { problems };
+}
+
+/** Reads what stands at `path`; undefined, and problems in the report, when it cannot be read. */
+export function readOnFailure(raw: RawOnFailure, path: Path, report: Report): OnFailure | undefined {
+  const parsed = parseOnFailure(raw);
+  if ("onFailure" in parsed) return parsed.onFailure;
+  for (const { path: below, message, offset } of parsed.problems) {
+    report.error([...path, ...below], message, { offset });
+  }
+  return undefined;
 }
 
 /** The action for a failure; null: close the connection without a reply. */

@@ -26,11 +26,16 @@ export class Report {
   }
 
   error(path: Path, message: string, options: ProblemOptions = {}): void {
-    this.#problems.push(this.#document.problem(path, message, options));
+    this.#problems.push(this.problem(path, message, options));
   }
 
   warn(path: Path, message: string, options: ProblemOptions = {}): void {
-    this.#problems.push(this.#document.problem(path, message, { ...options, severity: "warning" }));
+    this.#problems.push(this.problem(path, message, { ...options, severity: "warning" }));
+  }
+
+  /** A problem with what the path leads to, for somebody else to report. */
+  problem(path: Path, message: string, options: ProblemOptions = {}): Problem {
+    return this.#document.problem(path, message, options);
   }
 
   /** What another file is found guilty of. */

@@ -4,12 +4,13 @@ import { createScope } from "../expression/scope.ts";
 import { suggestion } from "../yaml/nearest.ts";
 import type { Path } from "../yaml/position.ts";
 import { readAction } from "./action.ts";
-import type { RouteConfig, ServiceConfig } from "./config.ts";
-import { type OnFailure, parseOnFailure } from "./on-failure.ts";
+import type { RouteConfig } from "./config.ts";
+import { readOnFailure } from "./on-failure.ts";
 import type { Report } from "./report.ts";
-import type { RawOnFailure, RawRoute } from "./schema.ts";
+import type { RawRoute } from "./schema.ts";
+import type { RoutableService } from "./services.ts";
 
-type Services = ReadonlyMap<string, ServiceConfig>;
+type Services = ReadonlyMap<string, RoutableService>;
 
 export function readRoutes(
   raw: readonly RawRoute[] | undefined,
@@ -117,14 +118,4 @@ function readCondition(text: string, path: Path, report: Report): Condition | un
     report.error(path, error.message, { offset: error.offset });
     return undefined;
   }
-}
-
-/** Undefined, and problems in the report, when it cannot be read. */
-export function readOnFailure(raw: RawOnFailure, path: Path, report: Report): OnFailure | undefined {
-  const parsed = parseOnFailure(raw);
-  if ("onFailure" in parsed) return parsed.onFailure;
-  for (const { path: below, message, offset } of parsed.problems) {
-    report.error([...path, ...below], message, { offset });
-  }
-  return undefined;
 }

@@ -4,10 +4,9 @@ import type { ServiceConfig, TlsConfig } from "./config.ts";
 import { authHeaderNames, readAuth, readHeaders } from "./credentials.ts";
 import { formatDuration } from "./duration.ts";
 import { readMapping } from "./mappings.ts";
-import { FAIL_CLOSED } from "./on-failure.ts";
+import { FAIL_CLOSED, readOnFailure } from "./on-failure.ts";
 import { fileProblem } from "./permissions.ts";
 import type { Report } from "./report.ts";
-import { readOnFailure } from "./routes.ts";
 import type { RawService } from "./schema.ts";
 import { type Masker, Secret } from "./secret.ts";
 import { readUrls } from "./urls.ts";
@@ -16,39 +15,48 @@ import { readUrls } from "./urls.ts";
 const POSTFIX_TIMEOUT = 100_000;
 const SERVICE_NAME = /^[A-Za-z0-9][\w.-]{0,63}$/;
 
-/** The services by name, with problems in the report. */
+/** What a route needs to know of a service, which may be unusable for another reason. */
+export type RoutableService = Pick<ServiceConfig, "name" | "onFailure">;
+
+export interface Services {
+  /** Those that can be used; all, unless there are errors in the report. */
+  readonly services: ReadonlyMap<string, ServiceConfig>;
+  /** Those that the configuration names. */
+  readonly named: ReadonlyMap<string, RoutableService>;
+}
+
 export async function readServices(
   raw: Readonly<Record<string, RawService>>,
   report: Report,
   masker: Masker,
-): Promise<ReadonlyMap<string, ServiceConfig>> {
+): Promise<Services> {
   const services = new Map<string, ServiceConfig>();
-  for (const [name, service] of Object.entries(raw)) {
+  const named = new Map<string, RoutableService>();
+  for (const [name, rawService] of Object.entries(raw)) {
     if (!SERVICE_NAME.test(name)) {
       const message = "the name of a service is made of letters, digits, hyphens, dots and underscores";
       report.error(["services", name], message, { key: true });
     }
-    services.set(name, await readService(name, service, report, masker));
+    const path = ["services", name];
+    const settings = readSettings(name, rawService, path, report, masker);
+    const mapping = await readMapping(rawService, [...path, "mapping"], report);
+    named.set(name, settings);
+    if (mapping === undefined) continue;
+    const service: ServiceConfig = { ...settings, mapping };
+    checkHeaderOwners(service, Object.keys(rawService.headers), path, report);
+    services.set(name, service);
   }
-  return services;
+  return { services, named };
 }
 
-async function readService(
-  name: string,
-  raw: RawService,
-  report: Report,
-  masker: Masker,
-): Promise<ServiceConfig> {
-  const path = ["services", name] as const;
+type Settings = Omit<ServiceConfig, "mapping">;
+
+/** Everything but the mapping. */
+function readSettings(name: string, raw: RawService, path: Path, report: Report, masker: Masker): Settings {
   const { retry, breaker } = raw;
-  const urls = readUrls(raw.url, [...path, "url"], report);
-  const headers = readHeaders(raw.headers, [...path, "headers"], report, masker);
-  const auth = readAuth(raw.auth, [...path, "auth"], report, masker);
-  const mapping = await readMapping(raw.mapping, [...path, "mapping"], report);
-  const config: ServiceConfig = {
+  const settings: Settings = {
     name,
-    urls,
-    mapping,
+    urls: readUrls(raw.url, [...path, "url"], report),
     timeout: raw.timeout,
     deadline: raw.deadline,
     retry: {
@@ -64,22 +72,20 @@ async function readService(
     },
     maxInFlight: raw.max_in_flight,
     maxReplySize: raw.max_reply_size,
-    maxXmlSize: raw.max_xml_size,
     maxConnectionAge: raw.max_connection_age,
     onFailure: readOnFailure(raw.on_failure, [...path, "on_failure"], report) ?? FAIL_CLOSED,
-    headers,
-    auth,
+    headers: readHeaders(raw.headers, [...path, "headers"], report, masker),
+    auth: readAuth(raw.auth, [...path, "auth"], report, masker),
     tls: readTls(raw.tls, [...path, "tls"], report),
   };
-  checkTimes(config, path, report);
-  checkHeaderOwners(config, path, report);
-  checkTransport(config, path, report);
-  return config;
+  checkTimes(settings, path, report);
+  checkTransport(settings, path, report);
+  return settings;
 }
 
 const DEFAULT_MAX_BACKOFF = 500;
 
-function checkTimes({ timeout, deadline, retry }: ServiceConfig, path: Path, report: Report): void {
+function checkTimes({ timeout, deadline, retry }: Settings, path: Path, report: Report): void {
   if (deadline < timeout) {
     const message = `the deadline (${formatDuration(deadline)}) ends before one attempt may (timeout: ${formatDuration(timeout)})`;
     report.warn([...path, "deadline"], message);
@@ -94,26 +100,31 @@ function checkTimes({ timeout, deadline, retry }: ServiceConfig, path: Path, rep
 }
 
 /** Each header has one owner: the mapping, `headers`, or `auth`. */
-function checkHeaderOwners({ headers, auth, mapping }: ServiceConfig, path: Path, report: Report): void {
+function checkHeaderOwners(
+  { auth, mapping }: ServiceConfig,
+  headerNames: readonly string[],
+  path: Path,
+  report: Report,
+): void {
   const ofAuth = authHeaderNames(auth);
-  const ofMapping = mapping.loaded?.headerNames ?? [];
-  for (const name of Object.keys(headers)) {
-    const owner = ofAuth.includes(name) ? "auth" : ofMapping.includes(name) ? "the mapping" : undefined;
-    if (owner === undefined) continue;
-    report.error([...path, "headers"], `the header ${name} is set by ${owner} already; leave it out here`);
+  for (const name of headerNames) {
+    const lower = name.toLowerCase();
+    const owner = ofAuth.includes(lower)
+      ? "auth"
+      : mapping.headerNames.includes(lower)
+        ? "the mapping"
+        : null;
+    if (owner === null) continue;
+    const message = `the header ${lower} is set by ${owner} already; leave it out here`;
+    report.error([...path, "headers", name], message, { key: true });
   }
-  for (const name of ofMapping.filter((name) => ofAuth.includes(name))) {
-    report.error(
-      [...path, "auth"],
-      `the header ${name} is set by the mapping already; only auth can set it`,
-      {
-        key: true,
-      },
-    );
+  for (const name of mapping.headerNames.filter((header) => ofAuth.includes(header))) {
+    const message = `the mapping sets the header ${name} itself; leave it to auth, or auth to it`;
+    report.error([...path, "auth"], message, { key: true });
   }
 }
 
-function checkTransport({ urls, headers, auth, tls }: ServiceConfig, path: Path, report: Report): void {
+function checkTransport({ urls, headers, auth, tls }: Settings, path: Path, report: Report): void {
   const plain = urls.map((url) => new URL(url)).filter(({ protocol }) => protocol === "http:");
   if (plain.length === 0) return;
   const secrets = auth.kind !== "none" || Object.values(headers).some((value) => value instanceof Secret);
