@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { configSchema } from "../../src/config/schema.ts";
 import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
+import { ProblemError } from "../../src/yaml/problem.ts";
 import { reply } from "../mapping/replies.ts";
 import { loadShipped, subject } from "./shipped.ts";
 
@@ -54,6 +55,36 @@ describe("the guide to mappings", () => {
     const results = await loaded.check();
     expect(results.length).toBeGreaterThan(0);
     expect(results.filter(({ passed }) => !passed)).toEqual([]);
+  });
+
+  describe("each YAML trap", () => {
+    const rows = [...guide.matchAll(/^\| `((?:when|action|json): .*?)` \| .*? \| `(.*)` \|$/gm)];
+    const traps = rows.map(([, trap = "", remedy = ""]) => ({ trap, remedy }));
+
+    async function loadWith(line: string): Promise<readonly unknown[]> {
+      const parts: Record<string, string> = {
+        json: "json: {}",
+        when: "when: body.a == true",
+        action: "action: DUNNO",
+      };
+      const { json, when, action } = { ...parts, [line.slice(0, line.indexOf(":"))]: line };
+      const file = join(folder, "trap.yaml");
+      await writeFile(file, `request:\n  ${json}\nresponse:\n  - ${when}\n    ${action}\n`, { mode: 0o600 });
+      return (await loadMapping({ name: "trap", file, parameters: {} })).warnings;
+    }
+
+    it("is in the table", () => {
+      expect(traps.length).toBeGreaterThanOrEqual(8);
+    });
+
+    it.each(traps)("is refused, and its remedy is not: $trap", async ({ trap, remedy }) => {
+      await expect(loadWith(trap)).rejects.toBeInstanceOf(ProblemError);
+      await expect(loadWith(remedy)).resolves.toBeDefined();
+    });
+
+    it("that is none, a rule that only denies, is warned of", async () => {
+      expect(await loadWith(`when: '!(body.decision == "Deny")'`)).toHaveLength(1);
+    });
   });
 
   it("has a module that works", async () => {
