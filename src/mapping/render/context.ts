@@ -87,7 +87,8 @@ function renderError(error: unknown, path: Path, { text }: Expression): unknown 
   if (error instanceof PlacementError)
     return new RenderError(`${placeName(path)}: the value of \${${text}}: ${error.message}`);
   if (error instanceof EvaluationError) {
-    return new RenderError(`${placeName(path)}: ${error.message}; first(…) gives it a default`);
+    const hint = error.message.endsWith(" is missing") ? "; first(…) gives it a default" : "";
+    return new RenderError(`${placeName(path)}: ${error.message}${hint}`);
   }
   return error;
 }

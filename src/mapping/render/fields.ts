@@ -21,7 +21,7 @@ import {
 export type Field = (variables: Variables, before: string) => string;
 
 /** How names and values are written: `percentEncode` in a query, `formEncode` in a form. */
-export type Encode = (value: string) => string;
+type Encode = (value: string) => string;
 
 export interface FieldOptions {
   readonly encode: Encode;
