@@ -62,14 +62,10 @@ describe("the guide to mappings", () => {
     const traps = rows.map(([, trap = "", remedy = ""]) => ({ trap, remedy }));
 
     async function loadWith(line: string): Promise<readonly unknown[]> {
-      const parts: Record<string, string> = {
-        json: "json: {}",
-        when: "when: body.a == true",
-        action: "action: DUNNO",
-      };
-      const { json, when, action } = { ...parts, [line.slice(0, line.indexOf(":"))]: line };
+      const or = (key: string, other: string) => (line.startsWith(`${key}:`) ? line : `${key}: ${other}`);
+      const rule = `  - ${or("when", "body.a == true")}\n    ${or("action", "DUNNO")}\n`;
       const file = join(folder, "trap.yaml");
-      await writeFile(file, `request:\n  ${json}\nresponse:\n  - ${when}\n    ${action}\n`, { mode: 0o600 });
+      await writeFile(file, `request:\n  ${or("json", "{}")}\nresponse:\n${rule}`, { mode: 0o600 });
       return (await loadMapping({ name: "trap", file, parameters: {} })).warnings;
     }
 
