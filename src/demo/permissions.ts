@@ -5,7 +5,7 @@
  * MySQL example of pfxpold. What no row permits is denied; a question without a client or a sender, too.
  */
 
-export interface Permission {
+interface Permission {
   /** A client_address or a client_name. */
   readonly origin: string;
   /** `user@domain`, or `@domain` for all of its addresses; in lower case. */
@@ -21,13 +21,13 @@ export const PERMISSIONS: readonly Permission[] = [
 ];
 
 /** Who wants to send as whom, as Postfix sees it. */
-export interface Question {
+interface Question {
   readonly clientAddress: string;
   readonly clientName: string;
   readonly sender: string;
 }
 
-export interface Answer {
+interface Answer {
   readonly permitted: boolean;
   /** For the sender: one sentence. */
   readonly reason: string;
