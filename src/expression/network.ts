@@ -26,9 +26,7 @@ export function parseNetwork(cidr: string): Network | null {
   const shift = (written.length - base.length) * 16;
   const bits = prefix === undefined ? base.length * 16 : Number(prefix) - shift;
   if (bits > base.length * 16) return null;
-  if (bits < 0)
-    return prefix !== undefined && Number(prefix) >= 0 ? networkTest(written, Number(prefix)) : null;
-  return networkTest(base, bits);
+  return bits < 0 ? networkTest(written, Number(prefix)) : networkTest(base, bits);
 }
 
 function networkTest(base: Groups, bits: number): Network {
