@@ -6,6 +6,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { UpstreamRequest } from "../upstream/exchange.ts";
+import { excerpt } from "../yaml/excerpt.ts";
 import type { ExampleDefinition } from "./schema.ts";
 import { envelopeBody } from "./soap.ts";
 import { parseXml, type XmlElement, XmlError } from "./xml.ts";
@@ -16,9 +17,26 @@ export type Expectation = NonNullable<ExampleDefinition["expect"]>;
 /** What differs, for people; null if nothing does. */
 export function compareCall(expected: Expectation, call: UpstreamRequest): string | null {
   for (const [what, wanted, got] of comparisons(expected, call)) {
-    if (!isDeepStrictEqual(wanted, got)) return `${what}: expected ${shown(wanted)}, got ${shown(got)}`;
+    const found = difference(what, wanted, got);
+    if (found !== null) return found;
   }
   return null;
+}
+
+/** The first place at which two values differ: `json.subject.id: expected "a", got "b"`. */
+function difference(place: string, wanted: unknown, got: unknown): string | null {
+  if (isDeepStrictEqual(wanted, got)) return null;
+  if (isTable(wanted) && isTable(got)) {
+    for (const name of new Set([...Object.keys(wanted), ...Object.keys(got)])) {
+      const found = difference(`${place}.${excerpt(name)}`, wanted[name], got[name]);
+      if (found !== null) return found;
+    }
+  }
+  return `${place}: expected ${shown(wanted)}, got ${shown(got)}`;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 type Comparison = readonly [what: string, wanted: unknown, got: unknown];
@@ -126,7 +144,8 @@ function qualified({ name, namespace }: { name: string; namespace: string }): st
 const LONGEST_SHOWN = 2_000;
 
 function shown(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  if (value === undefined) return "nothing";
+  const text = typeof value === "string" && value !== "" ? value : JSON.stringify(value);
   const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
   return line.length > LONGEST_SHOWN ? `${line.slice(0, LONGEST_SHOWN)}…` : line;
 }

@@ -1,0 +1,50 @@
+/** Mappings for tests: written to a folder of their own, loaded as the configuration would. */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type LoadedMapping, loadMapping } from "../../src/mapping/load.ts";
+import type { Mapping, Subject } from "../../src/mapping/mapping.ts";
+import { ProblemError } from "../../src/yaml/problem.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "pfxbridge-mapping-"));
+let files = 0;
+
+/** A file with this content; its name is new. */
+export function fileOf(content: string, extension = ".yaml"): string {
+  const file = join(folder, `mapping-${++files}${extension}`);
+  writeFileSync(file, content, { mode: 0o644 });
+  return file;
+}
+
+export function load(content: string, parameters: Record<string, unknown> = {}): Promise<LoadedMapping> {
+  return loadMapping({ name: "test", file: fileOf(content), parameters });
+}
+
+/** What is wrong with a mapping, as `line:column message`. */
+export async function problemsOf(
+  content: string,
+  parameters: Record<string, unknown> = {},
+): Promise<string[]> {
+  try {
+    await load(content, parameters);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    return error.problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
+  }
+}
+
+/** A mapping with these rules, in YAML's flow or block style, below `response:`. */
+export async function withRules(rules: string, allow: readonly string[] = []): Promise<Mapping> {
+  const indented = rules.trim().replaceAll("\n", "\n  ");
+  const loaded = await load(`request: {}\nallow: [${allow.join(", ")}]\nresponse:\n  ${indented}\n`);
+  return loaded.instantiate();
+}
+
+export function subject(attributes: Record<string, string> = {}): Subject {
+  return {
+    request: { attributes: new Map(Object.entries(attributes)), listener: "test", recipients: [] },
+    requestId: "11111111-2222-4333-8444-555555555555",
+    now: Date.UTC(2026, 0, 1),
+  };
+}

@@ -1,0 +1,255 @@
+import { describe, expect, it } from "vitest";
+import { isFailure } from "../../src/mapping/mapping.ts";
+import type { UpstreamReply } from "../../src/upstream/exchange.ts";
+import { subject, withRules } from "./mappings.ts";
+import { json, reply, soap, xml } from "./replies.ts";
+
+const typed = (type: string, body: string) => reply(200, body, { "content-type": type });
+
+async function outcome(rules: string, given: UpstreamReply, allow: string[] = []) {
+  const mapping = await withRules(rules, allow);
+  return mapping.interpret(given, subject({ sender: "a@example.net" }));
+}
+
+/** The action, or the cause of a failure. */
+async function result(rules: string, given: UpstreamReply, allow: string[] = []): Promise<string> {
+  const verdict = await outcome(rules, given, allow);
+  return isFailure(verdict) ? verdict.cause : verdict.action;
+}
+
+const ALLOWED = `
+- when: body.allowed == true
+  action: DUNNO
+- when: body.allowed == false
+  action: REJECT 5.7.1 \${body.reason}`;
+
+describe("rules", () => {
+  it("the first that matches gives the action, and its number", async () => {
+    const rules =
+      "- { when: body.a, action: DUNNO }\n- { when: body.b, action: REJECT one }\n- { when: body.b, action: REJECT two }";
+    expect(await outcome(rules, json(200, { a: false, b: true }))).toEqual({ action: "REJECT one", rule: 2 });
+  });
+
+  it.each([
+    ["permit", json(200, { allowed: true }), "DUNNO"],
+    ["deny", json(200, { allowed: false, reason: "no" }), "REJECT 5.7.1 no"],
+    ["what is missing in the text is nothing", json(200, { allowed: false }), "REJECT 5.7.1"],
+    ["null in the text is nothing", json(200, { allowed: false, reason: null }), "REJECT 5.7.1"],
+    ["a text that is no bool is no answer", json(200, { allowed: "true" }), "bad_reply"],
+    ["a member that is not there ends the reading", json(200, { error: "x" }), "bad_reply"],
+    ["an empty body", typed("application/json", ""), "bad_reply"],
+    ["204", reply(204), "bad_reply"],
+    ["cut-off JSON", typed("application/json", '{"allowed":true'), "bad_reply"],
+    ["an HTML page", typed("text/html", "<html><allowed>true</allowed></html>"), "bad_reply"],
+    ["HTML that says it is JSON", typed("application/json", "<html>"), "bad_reply"],
+    ["a redirect", reply(301, "", { location: "https://example.net/" }), "bad_reply"],
+    ["401", json(401, { allowed: true }), "http_4xx"],
+    ["403 with an answer that no rule asks for", json(403, { allowed: true }), "http_4xx"],
+    ["404", reply(404), "http_4xx"],
+    ["500", reply(500, "boom"), "http_5xx"],
+    ["503 as HTML", reply(503, "<html>", { "content-type": "text/html" }), "http_5xx"],
+    ["JSON 100,000 deep", typed("application/json", '{"allowed":'.repeat(100_000)), "bad_reply"],
+    ["XML 100,000 deep", xml(200, "<a>".repeat(100_000)), "bad_reply"],
+    ["an entity bomb", xml(200, '<!DOCTYPE a [<!ENTITY b "cc">]><a>&b;</a>'), "bad_reply"],
+    [
+      "an external entity",
+      xml(200, '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>'),
+      "bad_reply",
+    ],
+    [
+      "a SOAP Fault nobody asked about",
+      soap(500, "<s:Fault><faultcode>s:Server</faultcode></s:Fault>"),
+      "http_5xx",
+    ],
+    ["a member named constructor does no harm", json(200, { allowed: true, constructor: 1 }), "DUNNO"],
+  ])("%s", async (_, given, expected) => {
+    expect(await result(ALLOWED, given)).toBe(expected);
+  });
+
+  it("tries a rule that names neither status nor fault on 2xx only", async () => {
+    const rules = "- { when: body.ok, action: DUNNO }\n- { when: status == 403, action: REJECT }";
+    expect(await result(rules, json(201, { ok: true }))).toBe("DUNNO");
+    expect(await result(rules, json(403, { ok: true }))).toBe("REJECT");
+    expect(await result(rules, json(500, { ok: true }))).toBe("http_5xx");
+    expect(await result("- { action: DUNNO }", json(404, {}))).toBe("http_4xx");
+    expect(await result("- { action: DUNNO }", json(200, {}))).toBe("DUNNO");
+  });
+
+  it("can make an answer of a SOAP Fault", async () => {
+    const rules = `- { when: fault != null && fault.code == "Client", action: "REJECT \${fault.reason}" }`;
+    const fault = "<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring></s:Fault>";
+    expect(await result(rules, soap(500, fault))).toBe("REJECT no");
+    expect(await result(rules, soap(500, fault.replace("Client", "Server")))).toBe("http_5xx");
+    expect(await result(rules, soap(200, "<ok/>"))).toBe("bad_reply");
+  });
+
+  it("does not try later rules after one that cannot be evaluated", async () => {
+    const rules = "- { when: body.blocked, action: REJECT }\n- { when: status == 200, action: DUNNO }";
+    expect(await result(rules, json(200, {}))).toBe("bad_reply");
+    expect(await result(rules, json(200, { blocked: "yes" }))).toBe("bad_reply");
+    expect(await result(rules, json(200, { blocked: false }))).toBe("DUNNO");
+  });
+
+  it("lets no `||` hide that a reply could not be read", async () => {
+    const rules = "- { when: body.allowed || status == 200, action: DUNNO }";
+    expect(await result(rules, typed("application/json", '{"allowed":'))).toBe("bad_reply");
+  });
+
+  it("reads no body that no rule asks for", async () => {
+    const rules = "- { when: status == 200, action: DUNNO }\n- { when: body.x, action: REJECT }";
+    expect(await result(rules, typed("application/json", '{"cut'))).toBe("DUNNO");
+  });
+
+  it("compares text replies as they are", async () => {
+    const rules = `- { when: 'text == "OK"', action: DUNNO }`;
+    expect(await result(rules, typed("text/plain", "OK"))).toBe("DUNNO");
+    expect(await result(rules, typed("text/plain", "OK\n"))).toBe("bad_reply");
+  });
+});
+
+describe("an action out of the reply", () => {
+  const rules = "- { when: status == 200, action: '${body.action}' }";
+
+  it.each([
+    ["DUNNO", "DUNNO"],
+    ["REJECT 5.7.1 no", "REJECT 5.7.1 no"],
+    ["DEFER_IF_PERMIT later", "DEFER_IF_PERMIT later"],
+    ["450 4.7.1 later", "450 4.7.1 later"],
+    ["WARN seen", "WARN seen"],
+    ["REJECT  two blanks ", "REJECT two blanks"],
+    ["550 ", "550 Access denied"],
+    [`REJECT ${"x".repeat(100_000)}`, `REJECT ${"x".repeat(400)}`],
+    [`REJECT ${"é".repeat(50_000)}`, `REJECT ${"é".repeat(200)}`],
+  ])("%.40s is sent", async (action, expected) => {
+    expect(await result(rules, json(200, { action }))).toBe(expected);
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["a blank before it", " DUNNO"],
+    ["a tab before it", "\tDUNNO"],
+    ["a CR behind it", "DUNNO\r"],
+    ["a line break behind it", "DUNNO\n"],
+    ["a line break in it", "REJECT no\n\naction=OK"],
+    ["a NUL", "REJECT \u0000"],
+    ["half a surrogate pair", "REJECT \ud800"],
+    ["a Unicode line separator", "REJECT a\u2028b"],
+    ["digits only", "200"],
+    ["a reply code only", "550"],
+    ["2xx", "250 OK"],
+    ["lower case", "reject no"],
+    ["permit", "permit"],
+    ["a restriction", "check_client_access pcre:/etc/passwd"],
+    ["OK", "OK"],
+    ["RELAY", "RELAY"],
+    ["FILTER", "FILTER smtp:[192.0.2.1]"],
+    ["REDIRECT", "REDIRECT thief@example.net"],
+    ["BCC", "BCC thief@example.net"],
+    ["PREPEND", "PREPEND X-A: b"],
+    ["HOLD", "HOLD"],
+    ["DISCARD", "DISCARD"],
+    ["a number", 1],
+    ["an object", { verb: "DUNNO" }],
+    ["a list", ["DUNNO"]],
+    ["null", null],
+    ["none at all", undefined],
+  ])("with %s is a bad_reply that says so", async (_, action) => {
+    const verdict = await outcome(rules, json(200, { action }));
+    expect(verdict).toMatchObject({ cause: "bad_reply", status: 200 });
+    expect((verdict as { detail: string }).detail).toMatch(/action/);
+    expect((verdict as { detail: string }).detail).not.toMatch(/[\p{Cc}\u2028]/u);
+  });
+
+  it("may be what `allow` names, and well formed", async () => {
+    expect(await result(rules, json(200, { action: "OK" }), ["OK"])).toBe("OK");
+    expect(await result(rules, json(200, { action: "PREPEND X-A: b" }), ["PREPEND"])).toBe("PREPEND X-A: b");
+    expect(await result(rules, json(200, { action: "PREPEND nothing" }), ["PREPEND"])).toBe("bad_reply");
+    expect(await result(rules, json(200, { action: "REDIRECT a@b, c@d" }), ["REDIRECT"])).toBe("bad_reply");
+    expect(await result(rules, json(200, { action: "RELAY" }), ["OK"])).toBe("bad_reply");
+  });
+
+  it("is checked also where only a part of the verb is", async () => {
+    const parts = "- { when: status == 200, action: 'DEFER${body.suffix} later' }";
+    expect(await result(parts, json(200, { suffix: "_IF_PERMIT" }))).toBe("DEFER_IF_PERMIT later");
+    expect(await result(parts, json(200, { suffix: "RED" }))).toBe("bad_reply");
+  });
+
+  it("may lack its text, never its verb", async () => {
+    const both = "- { when: status == 200, action: '${body.verb} ${body.reason}' }";
+    expect(await result(both, json(200, { verb: "REJECT" }))).toBe("REJECT");
+    expect(await result(both, json(200, { verb: "550" }))).toBe("550 Access denied");
+    expect(await result(both, json(200, { reason: "DUNNO" }))).toBe("bad_reply");
+  });
+});
+
+describe("the text of the mapping's own verb", () => {
+  const rules = "- { when: status == 200, action: 'REJECT 5.7.1 ${body.reason}' }";
+
+  it.each([
+    ["is one line", "no\r\n\r\naction=OK\r\n", "REJECT 5.7.1 no action=OK"],
+    ["has no control characters", "a\u0000b\u001b[31mc\u2028d", "REJECT 5.7.1 a b [31mc d"],
+    ["is cut at 400 bytes", "x".repeat(100_000), `REJECT 5.7.1 ${"x".repeat(394)}`],
+    ["is valid UTF-8", "a\ud800b", "REJECT 5.7.1 a\ufffdb"],
+    ["holds a verb as text", "OK", "REJECT 5.7.1 OK"],
+    ["is JSON for a list", ["a", 1], 'REJECT 5.7.1 ["a",1]'],
+  ])("%s", async (_, reason, expected) => {
+    expect(await result(rules, json(200, { reason }))).toBe(expected);
+  });
+
+  it("is Access denied where a reply code is left without", async () => {
+    const code =
+      "- { when: status == 200, action: '550 ${body.reason}' }\n- { when: status == 403, action: '554' }";
+    expect(await result(code, json(200, {}))).toBe("550 Access denied");
+    expect(await result(code, json(200, { reason: " \r\n" }))).toBe("550 Access denied");
+    expect(await result(code, reply(403))).toBe("554 Access denied");
+  });
+
+  it("is checked where it decides about mail", async () => {
+    const filter = "- { when: status == 200, action: 'FILTER ${body.to}' }";
+    expect(await result(filter, json(200, { to: "smtp:[127.0.0.1]:10025" }), ["FILTER"])).toBe(
+      "FILTER smtp:[127.0.0.1]:10025",
+    );
+    expect(await result(filter, json(200, {}), ["FILTER"])).toBe("bad_reply");
+    expect(await result(filter, json(200, { to: "smtp:[a]\r\nx" }), ["FILTER"])).toBe("bad_reply");
+  });
+});
+
+describe("a failure", () => {
+  it.each([
+    [429, "30", 30_000],
+    [503, "Thu, 01 Jan 2026 00:00:10 GMT", 10_000],
+    [503, "Thu, 01 Jan 2015 00:00:10 GMT", 0],
+    [503, "99999999", 86_400_000],
+    [503, "soon", undefined],
+    [503, "-1", undefined],
+    [301, "30", undefined],
+  ])("of %i with Retry-After: %s waits %s ms", async (status, after, expected) => {
+    const verdict = await outcome(ALLOWED, reply(status, "", { "retry-after": after }));
+    expect((verdict as { retryAfter?: number }).retryAfter).toBe(expected);
+  });
+
+  it.each([
+    [json(200, {}), /rule 1 cannot be evaluated: body\.allowed is missing/],
+    [typed("text/html", "<h1>Login</h1>"), /HTML page/],
+    [reply(204), /no body/],
+    [json(404, {}), /HTTP status 404: no rule matches/],
+    [typed("application/json", "{"), /not readable as JSON/],
+  ])("says what came, case %#", async (given, message) => {
+    expect(((await outcome(ALLOWED, given)) as { detail: string }).detail).toMatch(message);
+  });
+
+  it("quotes a reply without its control characters, and not at length", async () => {
+    const hostile = [
+      reply(200, "x", { "content-type": `a/b\u001b[31m${"c".repeat(5_000)}` }),
+      xml(200, `<a>\u001b[31m</${"b".repeat(5_000)}\u0007>`),
+      xml(200, "<a>&\u001b[31m;</a>"),
+      json(200, { allowed: { ["\u001b".repeat(5_000)]: 1 } }),
+      reply(200, "<a/>", { "content-type": `text/xml; charset="\u001b[31m${"x".repeat(5_000)}"` }),
+    ];
+    for (const given of hostile) {
+      const { detail } = (await outcome(ALLOWED, given)) as { detail: string };
+      expect(detail).not.toMatch(/\p{Cc}/u);
+      expect(detail.length).toBeLessThan(500);
+    }
+  });
+});
