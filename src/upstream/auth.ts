@@ -30,7 +30,8 @@ export function basic(user: string, password: string): Authenticator {
  * @throws Error when it holds a blank or something else that no token has
  */
 export function bearer(token: string): Authenticator {
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new Error("the bearer token is empty, or holds a blank or a line break");
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new Error("the bearer token is empty, or holds a blank or a line break");
   return fixed({ authorization: `Bearer ${token}` });
 }
 

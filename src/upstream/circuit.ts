@@ -36,7 +36,7 @@ export class Circuit {
   readonly #options: BreakerOptions;
   readonly #onChange: (state: CircuitState, detail: string) => void;
   readonly #window: CircuitWindow;
-  readonly #breaker: CircuitBreaker<[Promise<void>], void>;
+  readonly #breaker: CircuitBreaker<[() => Promise<void>], void>;
   /** Of every call while the circuit is closed, a new one each time that it closes; null while it is not. */
   #permit: Permit | null;
   #lastFailure = "";
@@ -46,7 +46,7 @@ export class Circuit {
     this.#onChange = onChange;
     this.#window = new CircuitWindow(options.window);
     this.#permit = new ClosedPermit(this);
-    this.#breaker = new CircuitBreaker<[Promise<void>], void>((outcome) => outcome, {
+    this.#breaker = new CircuitBreaker<[() => Promise<void>], void>((call) => call(), {
       timeout: false,
       errorThresholdPercentage: options.failureRate - BELOW,
       volumeThreshold: options.minimumCalls,
@@ -84,29 +84,37 @@ export class Circuit {
   fail(permit: Permit, detail: string): void {
     if (permit !== this.#permit || this.#breaker.isShutdown) return;
     this.#lastFailure = detail;
-    this.#fire(Promise.reject(new Error(detail)));
+    this.#fire(() => {
+      throw new Error(detail);
+    });
   }
 
   get #trialIsDue(): boolean {
     return this.#breaker.halfOpen && this.#breaker.pendingClose;
   }
 
+  /** opossum hears of the end a few turns late; the state is changed at once, for whoever asks next. */
   #trial(): Permit {
-    let permit: Permit | undefined;
-    const outcome = new Promise<void>((resolve, reject) => {
-      const failed = (detail: string) => {
+    let end: () => void = () => {};
+    this.#fire(() => new Promise((resolve) => (end = resolve)));
+    return {
+      succeeded: () => {
+        if (this.#breaker.isShutdown) return;
+        this.#breaker.close();
+        end();
+      },
+      failed: (detail) => {
+        if (this.#breaker.isShutdown) return;
         this.#lastFailure = detail;
-        reject(new Error(detail));
-      };
-      permit = { succeeded: resolve, failed };
-    });
-    this.#fire(outcome);
-    return permit!;
+        this.#breaker.open();
+        end();
+      },
+    };
   }
 
-  /** opossum hands the outcome on as well, to nobody here: what it makes of it comes as an event. */
-  #fire(outcome: Promise<void>): void {
-    this.#breaker.fire(outcome).catch(() => {});
+  /** What opossum makes of the outcome comes as an event; the promise is nobody's. */
+  #fire(call: () => Promise<void>): void {
+    this.#breaker.fire(call).catch(() => {});
   }
 
   #opened(): void {

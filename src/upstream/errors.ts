@@ -57,7 +57,7 @@ export function failureOf(error: unknown, progress: Progress): Failure {
   if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") {
     return failure("mapping_error", `the call cannot be sent: ${messageOf(error)}`);
   }
-  if (code.startsWith("HPE_")) {
+  if (error instanceof Error && error.name === "HTTPParserError") {
     const why = messageOf(error).replace(/^Response does not match the HTTP\/1.1 protocol /, "");
     return failure("bad_reply", `${progress.url}: the reply is not HTTP/1.1 ${why}; check scheme and port`);
   }
