@@ -32,7 +32,8 @@ function difference(place: string, wanted: unknown, got: unknown): string | null
       if (found !== null) return found;
     }
   }
-  return `${place}: expected ${shown(wanted)}, got ${shown(got)}`;
+  const quoted = typeof wanted !== typeof got;
+  return `${place}: expected ${shown(wanted, quoted)}, got ${shown(got, quoted)}`;
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {
@@ -143,9 +144,9 @@ function qualified({ name, namespace }: { name: string; namespace: string }): st
 
 const LONGEST_SHOWN = 2_000;
 
-function shown(value: unknown): string {
+function shown(value: unknown, quoted: boolean): string {
   if (value === undefined) return "nothing";
-  const text = typeof value === "string" && value !== "" ? value : JSON.stringify(value);
+  const text = typeof value === "string" && value !== "" && !quoted ? value : JSON.stringify(value);
   const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
   return line.length > LONGEST_SHOWN ? `${line.slice(0, LONGEST_SHOWN)}…` : line;
 }

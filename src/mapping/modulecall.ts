@@ -61,5 +61,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** What was thrown, as one line for the log. */
 export function thrownMessage(error: unknown): string {
-  return sanitizeText(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+  if (error instanceof Error) return sanitizeText(`${error.name}: ${error.message}`);
+  return sanitizeText(
+    typeof error === "string" ? error : `a value that is no Error (${typeof error}) was thrown`,
+  );
 }

@@ -92,7 +92,7 @@ function literalAction(text: string, context: ActionContext): RuleAction | null 
 
 function ownVerbProblem(verb: string, allow: ReadonlySet<string>): string | null {
   if (!VERBS.has(verb) && !isReplyCode(verb)) {
-    const parsed = parseAction(verb === "" ? " " : verb);
+    const parsed = parseAction(verb === "" ? " DUNNO" : verb);
     return "problem" in parsed ? parsed.problem : null;
   }
   if (!DELICATE_VERBS.has(verb) || allow.has(verb)) return null;
