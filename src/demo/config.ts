@@ -21,6 +21,7 @@ export function demoConfig(serviceUrl: string, endpoint: string = DEMO_ENDPOINT)
       authzen: { url: serviceUrl, mapping: "authzen" },
       soap: { url: `${serviceUrl}${SOAP_PATH}`, mapping: "soap" },
     },
+    log: { format: "pretty" },
     routes: [{ when: `policy_context == "${SOAP_CONTEXT}"`, service: "soap" }, { service: "authzen" }],
   });
 }

@@ -1,0 +1,104 @@
+/** `pfxbridge check`: is the configuration right, and do its mappings do what their examples say? */
+import type { Config } from "../config/config.ts";
+import { findConfig } from "../config/find.ts";
+import { loadConfig } from "../config/load.ts";
+import { findMapping, shippedMappings } from "../mapping/find.ts";
+import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
+import { visible } from "../observe/visible.ts";
+import { formatProblem, type Problem, ProblemError } from "../yaml/problem.ts";
+import { type Command, readArguments } from "./command.ts";
+import { dropPrivileges, isRoot } from "./privileges.ts";
+
+export const check: Command = {
+  help: [
+    "Usage: pfxbridge check [-c FILE]",
+    "       pfxbridge check MAPPING …",
+    "",
+    "Validates the configuration and its mappings, and runs the mappings' examples.",
+    "With names or files of mappings: these alone. Where no configuration is found:",
+    "the mappings that come with pfxbridge.",
+    "",
+    "  -c, --config FILE  the configuration; default ./pfxbridge.yaml (not as root),",
+    "                     then /etc/pfxbridge/pfxbridge.yaml",
+    "",
+    "Exit status: 0 all is well (warnings aside), 1 something is wrong.",
+  ].join("\n"),
+  async run(args) {
+    const { values, positionals } = readArguments(args, { config: { type: "string", short: "c" } }, true);
+    if (positionals.length > 0) return checkMappings(positionals);
+    let file: string;
+    try {
+      file = findConfig(values.config);
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      console.log(`No configuration to check: ${error.problems[0]?.file} ${error.problems[0]?.message}.`);
+      console.log("Checking the mappings that come with pfxbridge.\n");
+      return checkMappings(shippedMappings());
+    }
+    const config = await loadConfig(file);
+    if (config.user !== undefined && isRoot()) dropPrivileges(config.user, config.group);
+    return checkConfig(config);
+  },
+};
+
+async function checkConfig(config: Config): Promise<number> {
+  const tally = new Tally();
+  console.log(
+    `${config.file}: ${counted(config.services.size, "service")}, ${counted(config.routes.length, "route")}`,
+  );
+  for (const warning of config.warnings) tally.warn(warning);
+  for (const { name, mapping } of config.services.values()) {
+    console.log(`\nservice ${name}: mapping ${mapping.name} (${mapping.file})`);
+    await checkMapping(mapping, tally);
+  }
+  return tally.conclude();
+}
+
+async function checkMappings(names: readonly string[]): Promise<number> {
+  const tally = new Tally();
+  for (const [index, name] of names.entries()) {
+    const file = findMapping(name, "pfxbridge.yaml");
+    console.log(`${index === 0 ? "" : "\n"}mapping ${name} (${file})`);
+    await checkMapping(await loadMapping({ name, file, parameters: {} }), tally);
+  }
+  return tally.conclude();
+}
+
+async function checkMapping(loaded: LoadedMapping, tally: Tally): Promise<void> {
+  await loaded.instantiate();
+  for (const warning of [...loaded.warnings, ...(await loaded.probe())]) tally.warn(warning);
+  for (const { name, passed, message, line } of await loaded.check()) {
+    tally.example(name, passed, `${loaded.file}:${line}: ${message}`);
+  }
+  if (loaded.examples.length === 0) console.log("  no examples");
+}
+
+/** Prints results as they come, like a test runner, and counts them. */
+class Tally {
+  #passed = 0;
+  #failed = 0;
+  #warnings = 0;
+
+  warn(problem: Problem): void {
+    this.#warnings++;
+    console.log(`  ! ${visible(formatProblem(problem))}`);
+  }
+
+  example(name: string, passed: boolean, message: string): void {
+    if (passed) this.#passed++;
+    else this.#failed++;
+    console.log(`  ${passed ? "✓" : "✗"} ${visible(name)}`);
+    if (!passed) console.log(`      ${visible(message)}`);
+  }
+
+  /** Prints the sum and gives the exit status. */
+  conclude(): number {
+    const warnings = this.#warnings === 0 ? "" : `, ${counted(this.#warnings, "warning")}`;
+    console.log(`\n${counted(this.#passed, "example")} passed, ${this.#failed} failed${warnings}`);
+    return this.#failed === 0 ? 0 : 1;
+  }
+}
+
+function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,159 @@
+/** What `pfxbridge try` shows: each step of one decision, as it happened, with secrets masked. */
+import { randomUUID } from "node:crypto";
+import type { Trace } from "../decision/decide.ts";
+import type { Decision } from "../decision/decision.ts";
+import type { Route } from "../decision/routes.ts";
+import { visible } from "../observe/visible.ts";
+import type { PolicyRequest } from "../postfix/request.ts";
+import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
+import type { Failure } from "../upstream/failure.ts";
+
+interface AttemptStep {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  reply?: { status: number; headers: Record<string, string>; body: string; ms: number };
+  failure?: Failure & { ms: number };
+}
+
+/** A reply's body is shown up to here, in characters. */
+const SHOWN_BODY = 4096;
+
+export class Explanation implements Trace {
+  readonly request: PolicyRequest;
+  readonly requestId = randomUUID();
+  readonly #mask: (text: string) => string;
+  readonly #attempts: AttemptStep[] = [];
+  #route: Route | null = null;
+  #call: UpstreamRequest | null = null;
+  #decision: Decision | null = null;
+
+  constructor(attributes: readonly (readonly [string, string])[], mask: (text: string) => string) {
+    const first = new Map<string, string>();
+    for (const [name, value] of attributes) if (!first.has(name)) first.set(name, value);
+    const recipient = first.get("recipient") ?? "";
+    this.request = { attributes: first, listener: "try", recipients: recipient === "" ? [] : [recipient] };
+    this.#mask = mask;
+  }
+
+  /** on_failure had to answer. */
+  get failed(): boolean {
+    return this.#decision?.source === "default";
+  }
+
+  onRoute(route: Route): void {
+    this.#route = route;
+  }
+
+  onRendered(call: UpstreamRequest): void {
+    this.#call = call;
+  }
+
+  onAttempt(_attempt: number, url: string, headers: ReadonlyMap<string, string>): void {
+    this.#attempts.push({ url, headers: Object.fromEntries(headers) });
+  }
+
+  onReply(_attempt: number, reply: UpstreamReply, milliseconds: number): void {
+    const body = reply.body.toString("utf8");
+    const shown =
+      body.length > SHOWN_BODY ? `${body.slice(0, SHOWN_BODY)}… (${reply.body.length} bytes)` : body;
+    this.#attempts.at(-1)!.reply = {
+      status: reply.status,
+      headers: Object.fromEntries(reply.headers),
+      body: shown,
+      ms: milliseconds,
+    };
+  }
+
+  onFailure(_attempt: number, failure: Failure, milliseconds: number): void {
+    this.#attempts.at(-1)!.failure = { ...failure, ms: milliseconds };
+  }
+
+  conclude(decision: Decision): void {
+    this.#decision = decision;
+  }
+
+  /** For machines: one JSON document. */
+  json(): string {
+    const steps = {
+      request: Object.fromEntries(this.request.attributes),
+      request_id: this.requestId,
+      route: this.#route?.number,
+      call: this.#call ?? undefined,
+      attempts: this.#attempts,
+      decision: this.#decision,
+    };
+    return this.#mask(JSON.stringify(steps, null, 2));
+  }
+
+  /** For people: a paragraph for each step. */
+  text(): string {
+    const lines = [
+      ...paragraph(
+        "Request",
+        [...this.request.attributes].map(([name, value]) => `${name}=${value}`),
+      ),
+      ...paragraph("Route", [this.#routeLine()]),
+      ...this.#attempts.flatMap((step, index) => this.#attemptLines(step, index)),
+      ...this.#decisionLines(),
+    ];
+    return lines.map((line) => visible(this.#mask(line))).join("\n");
+  }
+
+  #routeLine(): string {
+    const route = this.#route;
+    if (route === null) return "none";
+    const { target } = route;
+    const leads = "action" in target ? `action ${target.action}` : `service ${target.service.name}`;
+    return `${route.number}, ${route.when === null ? "which matches everything" : `when ${route.when.text}`}: ${leads}`;
+  }
+
+  #attemptLines(step: AttemptStep, index: number): string[] {
+    const { reply, failure } = step;
+    const call = [
+      `${this.#call?.method} ${step.url}`,
+      ...headerLines(step.headers),
+      ...bodyLines(this.#call?.body),
+    ];
+    const title = index === 0 ? "Call" : `Call ${index + 1}`;
+    const outcome = reply
+      ? paragraph("Reply", [
+          `status ${reply.status}, after ${reply.ms.toFixed(1)} ms`,
+          ...headerLines(reply.headers),
+          ...bodyLines(reply.body),
+        ])
+      : failure
+        ? paragraph("Failed", [`${failure.cause}, after ${failure.ms.toFixed(1)} ms`, failure.detail])
+        : [];
+    return [...paragraph(title, call), ...outcome];
+  }
+
+  #decisionLines(): string[] {
+    const decision = this.#decision;
+    if (decision === null) return [];
+    const action = decision.action ?? "none: the connection is closed without a reply";
+    const from =
+      decision.source === "default"
+        ? [
+            ...paragraph("Cause", [decision.cause ?? "", decision.detail ?? ""]),
+            ...paragraph("on_failure", [action]),
+          ]
+        : decision.source === "route"
+          ? []
+          : paragraph("Rule", [decision.rule === 0 ? "the module's toAction" : `${decision.rule}`]);
+    return [...from, ...paragraph("Action", [action]).slice(0, -1)];
+  }
+}
+
+const INDENT = 12;
+
+function paragraph(title: string, lines: readonly string[]): string[] {
+  return [...lines.map((line, index) => (index === 0 ? title : "").padEnd(INDENT) + line), ""];
+}
+
+function headerLines(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+}
+
+function bodyLines(body: string | null | undefined): string[] {
+  return body ? ["", ...body.trimEnd().split("\n")] : [];
+}

@@ -1,0 +1,97 @@
+/** `pfxbridge try`: one decision, explained step by step; or one question to a policy service that runs. */
+import { findConfig } from "../config/find.ts";
+import { loadConfig } from "../config/load.ts";
+import { Bridge } from "../decision/bridge.ts";
+import { ServiceLog } from "../observe/log.ts";
+import { visible } from "../observe/visible.ts";
+import { askPolicyService } from "../postfix/client.ts";
+import { parseEndpoint } from "../postfix/endpoint.ts";
+import { type Command, readArguments, UsageError } from "./command.ts";
+import { Explanation } from "./explanation.ts";
+import { dropPrivileges, isRoot } from "./privileges.ts";
+
+export const tryOut: Command = {
+  help: [
+    "Usage: pfxbridge try [-c FILE] [--json] [NAME=VALUE …]",
+    "       pfxbridge try --to ENDPOINT [NAME=VALUE …]",
+    "",
+    "Makes one decision and shows each step: route, call, reply, rule, action. Without",
+    "attributes, a policy request is read from standard input. The service is asked.",
+    "",
+    "  -c, --config FILE  the configuration; default ./pfxbridge.yaml (not as root),",
+    "                     then /etc/pfxbridge/pfxbridge.yaml",
+    "      --json         the steps as JSON",
+    "      --offline      make no call: show what on_failure answers",
+    "      --to ENDPOINT  ask a policy service that runs, as Postfix would, and print",
+    "                     its answer: inet:host:port or unix:/path",
+    "",
+    "  pfxbridge try protocol_state=RCPT sender=a@example.net recipient=b@example.org",
+    "",
+    "Exit status: 0 a rule or route decided, 1 on_failure did or there was no answer.",
+  ].join("\n"),
+  async run(args) {
+    const { values, positionals } = readArguments(
+      args,
+      {
+        config: { type: "string", short: "c" },
+        json: { type: "boolean", default: false },
+        offline: { type: "boolean", default: false },
+        to: { type: "string" },
+      },
+      true,
+    );
+    const attributes = positionals.length > 0 ? positionals.map(parseAttribute) : await readRequest();
+    if (values.to !== undefined) return ask(values.to, attributes, values.json);
+
+    const config = await loadConfig(findConfig(values.config));
+    if (config.user !== undefined && isRoot()) dropPrivileges(config.user, config.group);
+    const bridge = await Bridge.open(config, new ServiceLog(), { offline: values.offline });
+    const explanation = new Explanation(attributes, config.mask);
+    explanation.conclude(await bridge.explain(explanation.request, explanation.requestId, explanation));
+    console.log(values.json ? explanation.json() : explanation.text());
+    await bridge.close();
+    return explanation.failed ? 1 : 0;
+  },
+};
+
+type Attribute = readonly [name: string, value: string];
+
+/** Postfix's own smtpd_policy_service_timeout. */
+const ASK_TIMEOUT = 100_000;
+/** More than any policy request has. */
+const MAX_REQUEST = 256 * 1024;
+
+async function ask(to: string, attributes: readonly Attribute[], json: boolean): Promise<number> {
+  const endpoint = parseEndpoint(to);
+  if ("problem" in endpoint) throw new UsageError(`--to: ${endpoint.problem}`);
+  const reply = await askPolicyService(endpoint, attributes, { timeout: ASK_TIMEOUT });
+  if ("problem" in reply) {
+    console.error(`pfxbridge: ${visible(reply.problem)}`);
+    return 1;
+  }
+  console.log(json ? JSON.stringify({ action: reply.action }) : `action=${visible(reply.action)}`);
+  return 0;
+}
+
+function parseAttribute(text: string): Attribute {
+  const split = text.indexOf("=");
+  if (split <= 0) {
+    throw new UsageError(`expected NAME=VALUE, as in sender=a@example.net, got ${JSON.stringify(text)}`);
+  }
+  return [text.slice(0, split), text.slice(split + 1)];
+}
+
+/** Lines up to the first empty one, or the end of input. */
+async function readRequest(): Promise<readonly Attribute[]> {
+  if (process.stdin.isTTY) console.error("Type a policy request, NAME=VALUE a line, then an empty line:");
+  let text = "";
+  for await (const chunk of process.stdin) {
+    text += String(chunk).replaceAll("\r\n", "\n");
+    if (text.length > MAX_REQUEST)
+      throw new UsageError("standard input is no policy request: it is too long");
+    if (text.trimStart().includes("\n\n")) break;
+  }
+  const lines = (text.trimStart().split("\n\n")[0] ?? "").split("\n").filter((line) => line !== "");
+  if (lines.length === 0) throw new UsageError("no attributes: name some, as in sender=a@example.net");
+  return lines.map(parseAttribute);
+}

@@ -1,0 +1,96 @@
+/**
+ * The bridge: a loaded configuration brought to life. Takes policy requests, gives actions, logs each decision.
+ *
+ * One for each configuration that is loaded; a reload opens a new one and closes the old when its decisions have ended.
+ */
+import { randomUUID } from "node:crypto";
+import type { Config } from "../config/config.ts";
+import type { Log } from "../observe/log.ts";
+import type { PolicyRequest } from "../postfix/request.ts";
+import { decide, type Policy, type Trace } from "./decide.ts";
+import type { Decision } from "./decision.ts";
+import { logDecision } from "./log-line.ts";
+import { openUpstream } from "./open-upstream.ts";
+import type { Route } from "./routes.ts";
+import type { Service } from "./service.ts";
+
+export interface BridgeOptions {
+  /** `--offline`: no call is made, whatever the configuration says. */
+  readonly offline?: boolean;
+}
+
+export class Bridge {
+  readonly #policy: Policy;
+  readonly #services: readonly Service[];
+  readonly #log: Log;
+
+  private constructor(policy: Policy, services: readonly Service[], log: Log) {
+    this.#policy = policy;
+    this.#services = services;
+    this.#log = log;
+  }
+
+  /**
+   * Opens what a configuration names. Modules are loaded here, so privileges are dropped before.
+   *
+   * @throws ProblemError where a module, or a file of `tls`, cannot be used
+   */
+  static async open(config: Config, log: Log, options: BridgeOptions = {}): Promise<Bridge> {
+    const services = new Map<string, Service>();
+    for (const service of config.services.values()) {
+      const { name, deadline, onFailure } = service;
+      const mapping = await service.mapping.instantiate();
+      const offline =
+        options.offline === true ||
+        (typeof config.offline === "boolean" ? config.offline : config.offline.includes(name));
+      services.set(name, {
+        name,
+        mapping,
+        upstream: openUpstream(service, log),
+        deadline,
+        onFailure,
+        offline,
+      });
+    }
+    const routes = config.routes.map(({ number, when, target }): Route => {
+      if ("action" in target) return { number, when, target };
+      const service = services.get(target.service)!;
+      return { number, when, target: { service, onFailure: target.onFailure } };
+    });
+    return new Bridge({ routes, mask: config.mask }, [...services.values()], log);
+  }
+
+  /** The longest that a decision may take, in milliseconds. */
+  get longestDeadline(): number {
+    return Math.max(0, ...this.#services.map(({ deadline }) => deadline));
+  }
+
+  /**
+   * Answers a request: the action, or null to close the connection without a reply. Bound, to be handed to listeners.
+   *
+   * @param startedAt when the deadline began, by `performance.now()`
+   */
+  readonly answer = (
+    request: PolicyRequest,
+    startedAt: number,
+    trace?: Trace,
+  ): string | null | Promise<string | null> => {
+    const subject = { request, requestId: randomUUID(), now: Date.now() };
+    const conclude = (decision: Decision) => {
+      logDecision(this.#log, subject, decision, performance.now() - startedAt);
+      return decision.action;
+    };
+    const decision = decide(this.#policy, subject, startedAt, trace);
+    return decision instanceof Promise ? decision.then(conclude) : conclude(decision);
+  };
+
+  /** Makes one decision and tells of each step; nothing is logged. */
+  async explain(request: PolicyRequest, requestId: string, trace: Trace): Promise<Decision> {
+    return decide(this.#policy, { request, requestId, now: Date.now() }, performance.now(), trace);
+  }
+
+  /** Resolves when the decisions under way have ended and no connection to a service is open. */
+  async close(): Promise<void> {
+    await Promise.all(this.#services.map(({ upstream }) => upstream.close()));
+  }
+}

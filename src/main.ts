@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+/**
+ * The `pfxbridge` command: picks one of commands/ and turns what it throws into a message and an exit status.
+ *
+ * Exit status: 0 fine, 1 the work failed, 2 wrong usage. No stack trace reaches a user.
+ */
+import { readFileSync } from "node:fs";
+import { type Command, UsageError } from "./commands/command.ts";
+import { ProblemError } from "./yaml/problem.ts";
+
+// Loaded when asked for: `try` and `check` need no listeners, and the service starts the sooner.
+const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  serve: {
+    summary: "answer Postfix's policy requests",
+    load: async () => (await import("./commands/serve.ts")).serve,
+  },
+  check: {
+    summary: "validate the configuration and its mappings, run their examples",
+    load: async () => (await import("./commands/check.ts")).check,
+  },
+  try: {
+    summary: "make one decision and explain it step by step",
+    load: async () => (await import("./commands/try.ts")).tryOut,
+  },
+  demo: {
+    summary: "the bridge in front of an embedded authorization service",
+    load: async () => (await import("./commands/demo.ts")).demo,
+  },
+};
+
+function overview(): string {
+  const names = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(7)} ${summary}`);
+  return [
+    "pfxbridge: a Postfix policy service that asks your authorization service",
+    "",
+    "Usage: pfxbridge COMMAND [OPTIONS]",
+    "",
+    ...names,
+    "",
+    "  -h, --help      this help; after a command, the command's own",
+    "  -V, --version   the version",
+    "",
+    "Exit status: 0 fine, 1 the check or the decision failed, 2 wrong usage.",
+  ].join("\n");
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === "-h" || name === "--help" || name === "help") {
+    console.log(overview());
+    return 0;
+  }
+  if (name === "-V" || name === "--version") {
+    const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+    console.log(`pfxbridge ${(manifest as { version: string }).version}`);
+    return 0;
+  }
+  const entry = name === undefined || !Object.hasOwn(COMMANDS, name) ? undefined : COMMANDS[name];
+  if (entry === undefined) {
+    throw new UsageError(
+      name === undefined ? "a command is needed" : `unknown command ${JSON.stringify(name)}`,
+    );
+  }
+  const command = await entry.load();
+  if (rest.includes("-h") || rest.includes("--help")) {
+    console.log(command.help);
+    return 0;
+  }
+  return command.run(rest);
+}
+
+function fail(error: unknown): number {
+  // Under spawn(8) standard error is the mail system's connection: a word there breaks the protocol.
+  const say = process.argv.includes("--stdio") ? () => {} : (text: string) => console.error(text);
+  if (error instanceof UsageError) {
+    say(`pfxbridge: ${error.message}\nTry "pfxbridge --help".`);
+    return 2;
+  }
+  say(error instanceof ProblemError ? error.message : `pfxbridge: ${(error as Error)?.message ?? error}`);
+  return 1;
+}
+
+// A module may have left timers or sockets behind; they do not keep the process.
+process.exit(await main(process.argv.slice(2)).catch(fail));

@@ -1,0 +1,72 @@
+/**
+ * Log lines for a person at a terminal: time, level, message, then what matters.
+ *
+ * A decision is one line that reads like mail: who asked for what, what was answered, and why.
+ * Values are printed with their control characters escaped.
+ */
+import pinoPretty from "pino-pretty";
+import { visible } from "./visible.ts";
+
+type Fields = Record<string, unknown>;
+
+/**
+ * Makes the function that turns one JSON line into one readable line.
+ *
+ * @param colour whether to use ANSI colours
+ */
+export function prettyLines(colour: boolean): (line: string) => string {
+  return pinoPretty.prettyFactory({
+    colorize: colour,
+    translateTime: "SYS:HH:MM:ss",
+    singleLine: true,
+    // Everything is put into the message below, so that one function decides how a line looks.
+    include: "time,level",
+    messageFormat: (fields, messageKey) => formatMessage(fields, messageKey, colour),
+  });
+}
+
+function formatMessage(fields: Fields, messageKey: string, colour: boolean): string {
+  const message = String(fields[messageKey] ?? "");
+  if (message === "decision") return formatDecision(fields, colour ? VERB_COLOURS : NO_COLOURS);
+  const rest = Object.entries(fields)
+    .filter(([name]) => !["time", "level", messageKey].includes(name))
+    .map(([name, value]) => `${name}=${printed(value)}`);
+  return [visible(message), ...rest].join("  ");
+}
+
+/** `RCPT  foo@example.com -> bar@example.org  from foo.bar [1.2.3.4]  =>  DUNNO  (corp, rule 1, 200, 12.1 ms)` */
+function formatDecision(fields: Fields, colours: (action: string) => [string, string]): string {
+  const text = (name: string) => visible(String(fields[name] ?? ""));
+  const action = fields.action === null ? "(connection closed)" : text("action");
+  const [on, off] = colours(action);
+  const why = [
+    fields.cause && `${text("cause")}${fields.detail ? `: ${text("detail")}` : ""}`,
+    text("service"),
+    fields.source !== "upstream" && text("source"),
+    fields.rule !== undefined && `rule ${text("rule")}`,
+    fields.status !== undefined && `status ${text("status")}`,
+    Number(fields.attempts) > 1 && `${text("attempts")} attempts`,
+    `${text("ms")} ms`,
+  ].filter(Boolean);
+  const user = fields.sasl_username ? ` (${text("sasl_username")})` : "";
+  return [
+    text("protocol_state") || "-",
+    `<${text("sender")}>${user} -> <${text("recipient")}>`,
+    `[${text("client_address")}]`,
+    `${on}${action}${off}`,
+    `(${why.join(", ")})`,
+  ].join("  ");
+}
+
+const NO_COLOURS = (): [string, string] => ["", ""];
+
+function VERB_COLOURS(action: string): [string, string] {
+  if (/^(DUNNO|OK|RELAY|PREPEND|INFO)/.test(action)) return ["\x1b[32m", "\x1b[39m"];
+  if (/^(DEFER|4|WARN|HOLD|\()/.test(action)) return ["\x1b[33m", "\x1b[39m"];
+  return ["\x1b[31m", "\x1b[39m"];
+}
+
+function printed(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  return visible(/[\s"]/.test(text) || text === "" ? JSON.stringify(text) : text);
+}
