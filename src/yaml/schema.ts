@@ -89,7 +89,8 @@ function unionProblems(
   const expected = branches
     .flat()
     .flatMap((issue) => (issue.code === "invalid_type" ? [typeName(issue.expected)] : []));
-  const message = `expected ${alternatives([...new Set(expected)], "")}${gotInstead(path, document.value)}`;
+  const forms = `expected ${alternatives([...new Set(expected)], "")}`;
+  const message = missingKey(path, document.value, forms) ?? forms + gotInstead(path, document.value);
   return [document.problem(path, message)];
 }
 
@@ -104,12 +105,12 @@ function misfit(issues: readonly Issue[]): number {
 function inWords(issue: Issue, path: Path, root: unknown): string {
   const value = valueAt(root, path);
   const got = gotInstead(path, root);
-  const key = path.at(-1);
   switch (issue.code) {
     case "invalid_type":
-      return value === undefined && typeof key === "string"
-        ? `"${excerpt(key)}" is missing; expected ${typeName(issue.expected)}`
-        : `expected ${typeName(issue.expected)}${got}${quotingHint(issue.expected, value)}`;
+      return (
+        missingKey(path, root, `expected ${typeName(issue.expected)}`) ??
+        `expected ${typeName(issue.expected)}${got}${quotingHint(issue.expected, value)}`
+      );
     case "invalid_value": {
       const values = issue.values.map(String);
       const near = typeof value === "string" ? suggestion(value, values) : "";
@@ -126,6 +127,12 @@ function inWords(issue: Issue, path: Path, root: unknown): string {
     default:
       return `this value does not fit here${got}`;
   }
+}
+
+function missingKey(path: Path, root: unknown, expected: string): string | undefined {
+  const key = path.at(-1);
+  const missing = typeof key === "string" && valueAt(root, path) === undefined;
+  return missing ? `"${excerpt(key)}" is missing; ${expected}` : undefined;
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {

@@ -1,0 +1,407 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadConfig, parseConfig } from "../../src/config/load.ts";
+import { formatProblem, ProblemError } from "../../src/yaml/problem.ts";
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pfxbridge-config-"));
+  writeFileSync(join(folder, "token"), "s3cret-token\n");
+  writeFileSync(join(folder, "empty"), "\n");
+  writeFileSync(join(folder, "lines"), "one\ntwo\n");
+  writeFileSync(
+    join(folder, "own.yaml"),
+    [
+      "parameters: { package: { default: mail/authz } }",
+      "request: { method: POST, headers: { x-tenant: mail, Authorization: none }, json: {} }",
+      "response:",
+      "  - when: status == 200 && body.ok",
+      "    action: DUNNO",
+    ].join("\n"),
+  );
+  writeFileSync(join(folder, "broken.yaml"), "request:\n  jsn: {}\nresponse: []\n");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What is wrong with a configuration, as lines without the file's name. */
+async function problemsOf(text: string): Promise<readonly string[]> {
+  const file = join(folder, "pfxbridge.yaml");
+  const format = (problems: ProblemError["problems"]) =>
+    problems.map((problem) => formatProblem(problem).replace(`${file}:`, "").replaceAll(`${folder}/`, ""));
+  try {
+    return format((await parseConfig(text, file)).warnings);
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    return format(error.problems);
+  }
+}
+
+const CORP = "services: { corp: { url: https://authz.example.com } }\n";
+/** One service with settings of its own, in flow form on line 2 from column 11. */
+const corp = (settings: string) => `services:\n  corp: { ${settings} }`;
+
+describe("a mistake in the configuration is an error with line and column", () => {
+  it.each([
+    ["an unknown key", `${CORP}lisen: []`, '2:1: error: unknown key "lisen"; did you mean "listen"?'],
+    [
+      "an unknown key of a service",
+      "services:\n  corp:\n    url: https://a.example\n    timout: 1s",
+      '4:5: error: unknown key "timout"; did you mean "timeout"?',
+    ],
+    ["a wrong type", `${CORP}routes: none`, '2:9: error: expected a list, got "none"'],
+    ["an empty file", "", "1:1: error: expected a table (`key: value`), got nothing"],
+    [
+      "nothing to do",
+      "log: { level: info }",
+      '1:1: error: there is neither a service nor a route; name the authorization service under "services"',
+    ],
+    [
+      "a bad duration",
+      corp("url: https://a.example, timeout: 1 second"),
+      '2:44: error: expected a duration such as 250ms, 3s, 5m or 24h, got "1 second"',
+    ],
+    [
+      "a number as duration",
+      corp("url: https://a.example, timeout: 3"),
+      "2:44: error: expected a duration such as 250ms, 3s, 5m or 24h, got the number 3",
+    ],
+    [
+      "a duration that is too short",
+      corp("url: https://a.example, timeout: 0s"),
+      '2:44: error: expected a duration of at least 1ms, got "0s"',
+    ],
+    [
+      "a bad size",
+      corp("url: https://a.example, max_reply_size: 1MB"),
+      '2:51: error: expected a size such as 64KiB or 1MiB, at most 256MiB, got "1MB"',
+    ],
+    [
+      "a number out of bounds",
+      corp("url: https://a.example, breaker: { failure_rate: 150 }"),
+      "2:60: error: expected at most 100, got the number 150",
+    ],
+    [
+      "max_backoff shorter than backoff",
+      corp("url: https://a.example, retry: { backoff: 1s, max_backoff: 10ms }"),
+      "2:70: error: max_backoff is shorter than backoff",
+    ],
+    ["no URL", corp("mapping: rest"), '2:3: error: "url" is missing'],
+    [
+      "another scheme",
+      corp("url: ftp://a.example"),
+      "2:16: error: expected a URL that begins with https:// or http://",
+    ],
+    ["a URL without a host", corp('url: "https://"'), "2:16: error: this is no URL; expected one such as"],
+    [
+      "credentials in a URL",
+      corp("url: https://joe:hunter2@a.example"),
+      "2:16: error: credentials do not belong in a URL, where logs show them; write auth: { basic:",
+    ],
+    [
+      "a query in a URL",
+      corp("url: [https://a.example/?x=1]"),
+      "2:17: error: a service's URL ends before ? and #",
+    ],
+    [
+      "a URL twice",
+      corp("url: [https://a.example, https://a.example]"),
+      "2:36: error: this URL stands in the list twice",
+    ],
+    [
+      "an unknown service in a route",
+      `${CORP}routes:\n  - service: crop`,
+      '3:14: error: there is no service "crop"; did you mean "corp"?',
+    ],
+    [
+      "several services without routes",
+      "services:\n  a: { url: https://a.example }\n  b: { url: https://b.example }",
+      '1:1: error: with several services (a, b), "routes" must say which is asked when',
+    ],
+    [
+      "a condition on the last route",
+      `${CORP}routes:\n  - when: sender == ""\n    service: corp`,
+      '3:5: error: the last route has no "when", or mail that matches none would have no answer',
+    ],
+    [
+      "a route that is never reached",
+      `${CORP}routes:\n  - service: corp\n  - action: DUNNO`,
+      '4:5: error: this route is never reached: route 1, before it, has no "when" and matches everything',
+    ],
+    ["a route to nowhere", `${CORP}routes:\n  - {}`, '3:5: error: a route has either "service" or "action"'],
+    [
+      "a route to two places",
+      `${CORP}routes:\n  - { service: corp, action: DUNNO }`,
+      '3:5: error: a route has either "service" or "action"',
+    ],
+    ["an empty list of routes", `${CORP}routes: []`, "2:9: error: expected at least 1 in the list"],
+    [
+      "a misspelt attribute",
+      `${CORP}routes:\n  - when: size > 1 && sendr == "a"\n    action: DUNNO\n  - service: corp`,
+      "3:23: error: ",
+    ],
+    [
+      "a misspelt attribute in quotes",
+      `${CORP}routes:\n  - { when: '"it''s" == sendr', action: DUNNO }\n  - service: corp`,
+      "3:25: error: ",
+    ],
+    [
+      "a condition that is none",
+      `${CORP}routes:\n  - when: sender\n    action: DUNNO\n  - service: corp`,
+      "3:11: error: a condition must be true or false",
+    ],
+    ["an unknown action", `${CORP}routes:\n  - action: PERMIT`, '3:13: error: "PERMIT" is no action'],
+    [
+      "an action of digits",
+      `${CORP}routes:\n  - action: 550`,
+      "3:13: error: expected text, got the number 550; put it in quotes",
+    ],
+    ["an empty action", `${CORP}routes:\n  - action: ""`, "3:13: error: an action must not be empty"],
+    [
+      "an action that Postfix would cut",
+      `${CORP}routes:\n  - action: REJECT ${"x".repeat(401)}`,
+      "3:13: error: the text is longer than 400 bytes; Postfix would cut it",
+    ],
+    [
+      "on_failure where nothing can fail",
+      `${CORP}routes:\n  - { action: DUNNO, on_failure: fail-open }`,
+      "3:22: error: a route that answers by itself cannot fail; leave on_failure out",
+    ],
+    [
+      "an unknown on_failure",
+      corp("url: https://a.example, on_failure: fail-opn"),
+      "2:47: error: expected fail-closed, fail-open, postfix-default or an action; ",
+    ],
+    [
+      "an unknown cause",
+      corp("url: https://a.example, on_failure: { timout: DUNNO }"),
+      '2:49: error: unknown key "timout"; did you mean "timeout"?',
+    ],
+    [
+      "an on_failure for one cause",
+      corp("url: https://a.example, on_failure: { timeout: permit }"),
+      "2:58: error: ",
+    ],
+    [
+      "an expression in on_failure",
+      corp("url: https://a.example, on_failure: 'REJECT ${cause} ${sender}'"),
+      "2:64: error: only ${cause} and ${request_id} can stand in this text",
+    ],
+    ["a bad endpoint", `${CORP}listen:\n  - inet:localhost:smtp`, "3:5: error: "],
+    [
+      "an endpoint twice",
+      `${CORP}listen: [inet:9998, inet:127.0.0.1:9998]`,
+      "2:21: error: this endpoint stands in the list twice",
+    ],
+    [
+      "a mode that is a number",
+      `${CORP}listen:\n  - endpoint: unix:/run/p\n    mode: 660`,
+      '4:11: error: expected a file mode in quotes, such as "0660"',
+    ],
+    [
+      "a mode that YAML changes",
+      `${CORP}listen:\n  - endpoint: unix:/run/p\n    mode: 0660`,
+      "4:11: error: `0660` would be sent as 660; quote it",
+    ],
+    [
+      "a mode of what is no file",
+      `${CORP}listen:\n  - { endpoint: inet:9998, mode: "0660" }`,
+      '3:28: error: "mode" is of use only for a unix: socket',
+    ],
+    [
+      "an unknown service offline",
+      `${CORP}offline: [crop]`,
+      '2:11: error: there is no service "crop"; did you mean "corp"?',
+    ],
+    ["a word for offline", `${CORP}offline: yes`, "2:10: error: expected true, false or a list of services"],
+    ["a group without user", `${CORP}group: mail`, '2:1: error: "group" is of use only together with "user"'],
+    [
+      "an unknown level",
+      `${CORP}log: { level: verbose }`,
+      '2:15: error: expected "debug", "info", "warn" or "error", got "verbose"',
+    ],
+    [
+      "a name that is no name",
+      "services: { 'a b': { url: https://a.example } }",
+      "1:13: error: the name of a service is made of",
+    ],
+    [
+      "an unknown mapping",
+      corp("url: https://a.example, mapping: authzn"),
+      '2:44: error: there is no mapping "authzn"; did you mean "authzen"?',
+    ],
+    [
+      "a mapping that is not there",
+      corp("url: https://a.example, mapping: ./none.yaml"),
+      "2:44: error: the mapping none.yaml does not exist",
+    ],
+    [
+      "a mapping with a mistake",
+      corp("url: https://a.example, mapping: ./broken.yaml"),
+      'broken.yaml:2:3: error: unknown key "jsn"; did you mean "json"?',
+    ],
+    [
+      "an unknown parameter",
+      corp("url: https://a.example, mapping: { use: ./own.yaml, with: { pakage: x } }"),
+      '2:71: error: the mapping has no parameter "pakage"; did you mean "package"?',
+    ],
+    [
+      "a certificate without key",
+      corp("url: https://a.example, tls: { cert: token }"),
+      '2:42: error: "cert" is of use only together with "key"',
+    ],
+    [
+      "a missing CA",
+      corp("url: https://a.example, tls: { ca: ./ca.pem }"),
+      "2:46: error: ca.pem does not exist",
+    ],
+    [
+      "a secret that is not in the environment",
+      corp("url: https://a.example, auth: { bearer: { env: PFXBRIDGE_NOT_SET } }"),
+      "2:58: error: the environment variable PFXBRIDGE_NOT_SET is not set",
+    ],
+    [
+      "a secret's file that is missing",
+      corp("url: https://a.example, auth: { bearer: { file: none } }"),
+      "2:59: error: none does not exist",
+    ],
+    [
+      "a secret's file that is empty",
+      corp("url: https://a.example, auth: { bearer: { file: empty } }"),
+      "2:51: error: the secret is empty",
+    ],
+    [
+      "a secret of two lines",
+      corp("url: https://a.example, auth: { bearer: { file: lines } }"),
+      "2:51: error: the secret holds a line break",
+    ],
+    [
+      "a secret that is a number",
+      corp("url: https://a.example, auth: { bearer: 1234567 }"),
+      "2:51: error: expected a secret: a text in quotes, { env: NAME } or { file: PATH }",
+    ],
+    [
+      "two ways to authenticate",
+      corp("url: https://a.example, auth: { bearer: abcdef, basic: { username: a, password: bcdef } }"),
+      '2:41: error: expected one of "basic" and "bearer", got both',
+    ],
+    [
+      "a user name with a colon",
+      corp("url: https://a.example, auth: { basic: { username: 'a:b', password: bcdef } }"),
+      "2:62: error: a user name for basic authentication holds no colon",
+    ],
+    [
+      "a header that is the bridge's",
+      corp("url: https://a.example, headers: { Host: a }"),
+      "2:46: error: the header host is set by the bridge itself",
+    ],
+    [
+      "a header twice",
+      corp("url: https://a.example, headers: { x-a: b, X-A: c }"),
+      "2:54: error: the header x-a stands twice",
+    ],
+    [
+      "a header name that is none",
+      corp("url: https://a.example, headers: { 'x a': b }"),
+      "2:46: error: this is no header name",
+    ],
+    [
+      "a header with a line break",
+      corp('url: https://a.example, headers: { x-a: "b\\nc" }'),
+      "2:51: error: a header value has no control characters",
+    ],
+    [
+      "a header that auth sets",
+      corp("url: https://a.example, auth: { bearer: abcdef }, headers: { Authorization: xyzzy }"),
+      "2:72: error: the header authorization is set by auth already; leave it out here",
+    ],
+    [
+      "a header that the mapping sets",
+      corp("url: https://a.example, mapping: ./own.yaml, headers: { X-Tenant: mail }"),
+      "2:67: error: the header x-tenant is set by the mapping already; leave it out here",
+    ],
+    [
+      "an auth whose header the mapping sets",
+      corp("url: https://a.example, mapping: ./own.yaml, auth: { bearer: abcdef }"),
+      "2:56: error: the mapping sets the header authorization itself; leave it to auth, or auth to it",
+    ],
+    [
+      "a YAML trap",
+      `${CORP}routes:\n  - when: !sasl_username == ""\n    action: DUNNO\n  - service: corp`,
+      "3:11: error: a value that begins with `!` must be in quotes",
+    ],
+  ])("%s", async (_, text, message) => {
+    expect(["", ...(await problemsOf(text))].join("\n")).toContain(`\n${message}`);
+  });
+
+  it("says everything at once, in the order of the lines", async () => {
+    const text = `listen: [nonsense]\nservices:\n  corp: { url: nowhere, on_failure: never }\nroutes:\n  - service: crop\noffline: [crop]`;
+    const places = (await problemsOf(text)).map((problem) => problem.slice(0, 2));
+    expect(places).toEqual(["1:", "3:", "3:", "3:", "5:", "6:"]);
+  });
+
+  it("shows no password that stands in a URL, a secret or a header", async () => {
+    const text = [
+      "services:",
+      "  a: { url: 'https://joe:hunter2@a.example', auth: { bearer: hunter2222222 },",
+      "       headers: { authorization: hunter2 } }",
+      "  b: { url: 'hunter2://x', auth: { bearer: [hunter2] } }",
+    ].join("\n");
+    expect((await problemsOf(text)).join()).not.toContain("hunter2");
+  });
+});
+
+describe("what may not be meant is a warning", () => {
+  it.each([
+    [
+      "a deadline shorter than an attempt",
+      corp("url: https://a.example, timeout: 5s"),
+      "2:3: warning: the deadline (3s) ends before one attempt may (timeout: 5s)",
+    ],
+    [
+      "a deadline longer than Postfix waits",
+      corp("url: https://a.example, deadline: 2m"),
+      "2:45: warning: Postfix waits 100s at most",
+    ],
+    [
+      "credentials in the open",
+      corp("url: http://a.example, auth: { bearer: abcdef }"),
+      "2:16: warning: credentials go over http://, where others can read them; use https://",
+    ],
+    [
+      "tls without https",
+      corp("url: http://127.0.0.1:1, tls: { server_name: a }"),
+      "2:36: warning: tls has no effect on http:// URLs",
+    ],
+    [
+      "a service that nobody asks",
+      `${CORP}routes:\n  - action: DUNNO`,
+      '1:13: warning: no route leads to the service "corp"',
+    ],
+  ])("%s", async (_, text, message) => {
+    expect(["", ...(await problemsOf(text))].join("\n")).toContain(`\n${message}`);
+  });
+
+  it.each([
+    ["credentials to this very host", corp("url: http://127.0.0.1:8080, auth: { bearer: abcdef }")],
+    ["the smallest configuration", CORP],
+  ])("but not %s", async (_, text) => {
+    expect(await problemsOf(text)).toEqual([]);
+  });
+});
+
+describe("the file itself", () => {
+  it.each([
+    ["missing", "none.yaml", "none.yaml does not exist"],
+    ["a folder", ".", "is no file"],
+  ])("%s", async (_, name, message) => {
+    await expect(loadConfig(join(folder, name))).rejects.toThrow(message);
+  });
+
+  it("not in UTF-8", async () => {
+    writeFileSync(join(folder, "latin1.yaml"), Buffer.from("# caf\xe9", "latin1"));
+    await expect(loadConfig(join(folder, "latin1.yaml"))).rejects.toThrow("is not in UTF-8");
+  });
+});
