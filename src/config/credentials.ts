@@ -9,9 +9,11 @@ import { type Masker, Secret } from "./secret.ts";
 const MAX_SECRET_SIZE = 64 * 1024;
 /** RFC 9110 §5.6.2. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** What the bridge itself sets, or what decides where one message ends and the next begins. */
+/** What the bridge or the mapping sets, or what decides where one message ends and the next begins. */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "host",
+  "content-type",
+  "content-encoding",
   "content-length",
   "transfer-encoding",
   "connection",
@@ -76,7 +78,7 @@ export function readHeaders(
     if (!HEADER_NAME.test(name)) {
       report.error(at, "this is no header name; letters, digits and hyphens make one", { key: true });
     } else if (RESERVED_HEADERS.has(lower)) {
-      report.error(at, `the header ${lower} is set by the bridge itself; leave it out`, { key: true });
+      report.error(at, `the header ${lower} is set by the bridge or by the mapping; leave it out here`, { key: true });
     } else if (lower in headers) {
       report.error(at, `the header ${lower} stands twice`, { key: true });
     } else if (typeof value === "string" && !SECRET_HEADER.test(name)) {

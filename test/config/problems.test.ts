@@ -295,7 +295,7 @@ describe("a mistake in the configuration is an error with line and column", () =
     [
       "a header that is the bridge's",
       corp("url: https://a.example, headers: { Host: a }"),
-      "2:46: error: the header host is set by the bridge itself",
+      "2:46: error: the header host is set by the bridge or by the mapping",
     ],
     [
       "a header twice",
