@@ -37,7 +37,9 @@ export function charsetOf(bytes: Buffer, contentType: ContentType, xml: boolean)
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return "utf-8";
   if (contentType.charset !== "") return contentType.charset;
   if (!xml) return "utf-8";
-  return XML_ENCODING.exec(bytes.toString("latin1", 0, DECLARATION_BYTES))?.[1] ?? "utf-8";
+  const declared = XML_ENCODING.exec(bytes.toString("latin1", 0, DECLARATION_BYTES))?.[1] ?? "utf-8";
+  // A declaration that could be read byte by byte is not in UTF-16, though .NET's StringWriter says so.
+  return /^(?:utf-?16|ucs-?2|unicode$)/i.test(declared) ? "utf-8" : declared;
 }
 
 /** The text of `bytes`, without byte order mark; null if the character set is unknown. */

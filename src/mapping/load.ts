@@ -3,7 +3,7 @@
  *
  * A module is only looked at here; its code runs when `instantiate` is called, after the process gave up root's rights.
  */
-import { readTrusted } from "../config/permissions.ts";
+import { fileProblem, readTrusted } from "../config/permissions.ts";
 import { createScope } from "../expression/scope.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { VERBS } from "../postfix/action.ts";
@@ -68,15 +68,17 @@ const MAX_FILE_SIZE = 256 * 1024;
  */
 export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> {
   const { name, file } = options;
-  const source = readTrusted(file, MAX_FILE_SIZE);
-  if ("problem" in source) throw new ProblemError([{ file, message: source.problem, severity: "error" }]);
   const reply = options.maxXmlSize === undefined ? {} : { xmlLimit: options.maxXmlSize };
   if (/\.m?js$/.test(file)) {
+    const problem = fileProblem(file);
+    if (problem !== undefined) throw unusable(file, problem);
     const { parameters } = options;
     const instantiate = () => loadModuleMapping({ name, file, parameters, reply });
     const none = { headerNames: [], warnings: [], examples: [] };
     return { name, file, ...none, instantiate, check: async () => [], probe: async () => [] };
   }
+  const source = readTrusted(file, MAX_FILE_SIZE);
+  if ("problem" in source) throw unusable(file, source.problem);
   const document = readYaml(file, source.text);
   const definition = checkShape(document, mappingSchema);
   const compiled = compileMapping(definition, document);
@@ -103,6 +105,10 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
         document.problem(["request"], message, { severity: "warning", key: true }),
       ),
   };
+}
+
+function unusable(file: string, message: string): ProblemError {
+  return new ProblemError([{ file, message, severity: "error" }]);
 }
 
 interface CompiledMapping {

@@ -2,6 +2,7 @@
  * Renders a mapping for the policy requests that its author did not think of: the bounce, which has no sender, and DATA
  * with several recipients, at which Postfix names none. `pfxbridge check` shows what fails.
  */
+import { EXAMPLE_NOW, EXAMPLE_REQUEST_ID } from "./examples.ts";
 import { isFailure, type Mapping, type Subject } from "./mapping.ts";
 
 interface Probe {
@@ -54,8 +55,8 @@ export async function probeMapping(mapping: Mapping): Promise<readonly string[]>
   for (const { what, attributes, recipients } of PROBES) {
     const subject: Subject = {
       request: { attributes: new Map(Object.entries(attributes)), listener: "check", recipients },
-      requestId: "00000000-0000-4000-8000-000000000000",
-      now: 0,
+      requestId: EXAMPLE_REQUEST_ID,
+      now: EXAMPLE_NOW,
     };
     const call = await mapping.render(subject);
     if (isFailure(call)) findings.push(`no call can be made for ${what}: ${call.detail}`);

@@ -11,6 +11,7 @@ import { toText } from "../expression/text.ts";
 import type { Variables } from "../expression/variables.ts";
 import { isReplyCode, parseAction, REPLY_VERBS, sanitizeText, VERBS, verbOf } from "../postfix/action.ts";
 import { excerpt } from "../yaml/excerpt.ts";
+import { UnreadableReply } from "./reply.ts";
 
 export interface RuleAction {
   /** The mapping's own verb; null where it comes out of the reply. */
@@ -114,7 +115,7 @@ function fromReply(parts: Parts, variables: Variables, allow: ReadonlySet<string
     try {
       action += toText(part.expression.evaluate(variables));
     } catch (error) {
-      if (error instanceof EvaluationError) return { problem: `the action has no verb: ${error.message}` };
+      if (hasNoValue(error)) return { problem: `the action has no verb: ${error.message}` };
       throw error;
     }
   }
@@ -131,9 +132,13 @@ function valueOrNothing(slot: Slot, variables: Variables): string {
   try {
     return toText(slot.expression.evaluate(variables));
   } catch (error) {
-    if (error instanceof EvaluationError) return "";
+    if (hasNoValue(error)) return "";
     throw error;
   }
+}
+
+function hasNoValue(error: unknown): error is Error {
+  return error instanceof EvaluationError || error instanceof UnreadableReply;
 }
 
 function withText(verb: string, raw: string): string | ActionProblem {

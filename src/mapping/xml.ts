@@ -21,7 +21,7 @@ export interface XmlElement {
   readonly children: readonly (XmlElement | string)[];
 }
 
-export interface XmlAttribute {
+interface XmlAttribute {
   readonly name: string;
   readonly namespace: string;
   readonly value: string;

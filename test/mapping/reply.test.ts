@@ -108,6 +108,12 @@ describe("the character set of a reply", () => {
     ],
     ["quoted too", 'text/xml; charset="iso-8859-1"', "<a>é</a>", "latin1"],
     ["then the XML declaration", "text/xml", '<?xml version="1.0" encoding="ISO-8859-1"?><a>é</a>', "latin1"],
+    [
+      "not UTF-16 by a declaration that is read byte by byte",
+      "text/xml",
+      '<?xml version="1.0" encoding="utf-16"?><a>é</a>',
+      "utf8",
+    ],
     ["then UTF-8", "text/xml", "<a>é</a>", "utf8"],
     [
       "UTF-16 by its byte order mark",

@@ -196,6 +196,17 @@ describe("the text of the mapping's own verb", () => {
     expect(await result(rules, json(200, { reason }))).toBe(expected);
   });
 
+  it.each([
+    ["${body.reason}", typed("application/json", '{"reason":')],
+    ["${text}", reply(200, "no", { "content-type": "text/plain; charset=klingon" })],
+    ["${fault.reason}", reply(200, "no")],
+    ["${body.a[3].b}", json(200, { a: [] })],
+    ["${string(body)}", json(200, {})],
+  ])("is nothing where %s cannot be read", async (value, given) => {
+    expect(await result(`- { when: status == 200, action: 'REJECT ${value}' }`, given)).toBe("REJECT");
+    expect(await result(`- { when: status == 200, action: '${value}' }`, given)).toBe("bad_reply");
+  });
+
   it("is Access denied where a reply code is left without", async () => {
     const code =
       "- { when: status == 200, action: '550 ${body.reason}' }\n- { when: status == 403, action: '554' }";
