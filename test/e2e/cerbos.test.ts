@@ -1,7 +1,7 @@
 /** A real policy decision point answers: the authzen mapping against Cerbos and its policies. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "../support/ask.ts";
-import { type Bridge, startBridge } from "../support/bridge.ts";
+import { type Bridge, LOGGED, startBridge } from "../support/bridge.ts";
 import { type Cerbos, startCerbos } from "../support/cerbos.ts";
 import { freePort } from "../support/temporary.ts";
 
@@ -76,7 +76,9 @@ describe("Cerbos decides by its policies", () => {
     ],
   ])("permits %s", async (_who, attributes) => {
     expect(await ask(port, attributes)).toBe("DUNNO");
-    expect(bridge.decisions().at(-1)).toMatchObject({ source: "upstream", service: "cerbos", status: 200 });
+    await expect
+      .poll(() => bridge.decisions().at(-1), LOGGED)
+      .toMatchObject({ source: "upstream", service: "cerbos", status: 200 });
   });
 
   it.each([
@@ -87,6 +89,8 @@ describe("Cerbos decides by its policies", () => {
     ["an action that no policy names", { ...own, ...mail, protocol_state: "VRFY" }],
   ])("denies %s", async (_who, attributes) => {
     expect(await ask(port, attributes)).toBe("REJECT 5.7.1 Not authorized");
-    expect(bridge.decisions().at(-1)).toMatchObject({ source: "upstream", service: "cerbos", status: 200 });
+    await expect
+      .poll(() => bridge.decisions().at(-1), LOGGED)
+      .toMatchObject({ source: "upstream", service: "cerbos", status: 200 });
   });
 });

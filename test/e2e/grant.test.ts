@@ -3,7 +3,7 @@
  * who may relay. An outage there must defer the mail, and neither bounce it nor open the relay.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Bridge, startBridge } from "../support/bridge.ts";
+import { type Bridge, LOGGED, startBridge } from "../support/bridge.ts";
 import { type Postfix, startPostfix } from "../support/postfix.ts";
 import { isMissing } from "../support/requirement.ts";
 import { AuthorizationService } from "../support/service.ts";
@@ -85,7 +85,9 @@ describe.skipIf(isMissing("postfix", "tests of relaying with Postfix"))("the bri
       expect(await relay("app@example.net")).toBe(
         "450 4.3.0 <customer@elsewhere.example>: Recipient address rejected: Authorization service unavailable, please try again later",
       );
-      expect(bridge.decisions().at(-1)).toMatchObject({ source: "default", cause: "unreachable" });
+      await expect
+        .poll(() => bridge.decisions().at(-1), LOGGED)
+        .toMatchObject({ source: "default", cause: "unreachable" });
     });
 
     it("does not become an open relay by fail-open", async () => {

@@ -3,7 +3,7 @@
  * protocol state, and the bridge as a gate after reject_unauth_destination.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Bridge, startBridge } from "../support/bridge.ts";
+import { type Bridge, LOGGED, startBridge } from "../support/bridge.ts";
 import { type Postfix, startPostfix } from "../support/postfix.ts";
 import { isMissing } from "../support/requirement.ts";
 import { AuthorizationService, type Call } from "../support/service.ts";
@@ -189,7 +189,9 @@ describe.skipIf(isMissing("postfix", "tests with Postfix"))("Postfix in front of
       expect(rcpt).toEqual([
         "450 4.3.0 <bob@example.org>: Recipient address rejected: Authorization service unavailable, please try again later",
       ]);
-      expect(bridge.decisions().at(-1)).toMatchObject({ source: "default", cause: "bad_reply", status: 200 });
+      await expect
+        .poll(() => bridge.decisions().at(-1), LOGGED)
+        .toMatchObject({ source: "default", cause: "bad_reply", status: 200 });
     });
 
     it("knows all recipients at DATA, those of this message and no other", async () => {
@@ -213,7 +215,7 @@ describe.skipIf(isMissing("postfix", "tests with Postfix"))("Postfix in front of
     it("logs each decision under the identifier that the service got", async () => {
       await handIn(postfix.port("gate"), mail("logged"));
       const ids = service.calls.map((call: Call) => call.headers["x-request-id"]);
-      const lines = bridge.decisions().filter((line) => ids.includes(String(line.request_id)));
+      const lines = () => bridge.decisions().filter((line) => ids.includes(String(line.request_id)));
       const same = {
         service: "corp",
         source: "upstream",
@@ -222,7 +224,7 @@ describe.skipIf(isMissing("postfix", "tests with Postfix"))("Postfix in front of
         attempts: 1,
         action: "DUNNO",
       };
-      expect(lines).toMatchObject([
+      await expect.poll(lines, LOGGED).toMatchObject([
         { ...same, protocol_state: "RCPT", sender: "alice@example.net", recipient: "bob@example.org" },
         { ...same, protocol_state: "DATA", client_address: "127.0.0.1" },
       ]);

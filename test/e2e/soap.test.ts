@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "../support/ask.ts";
-import { type Bridge, startBridge } from "../support/bridge.ts";
+import { type Bridge, LOGGED, startBridge } from "../support/bridge.ts";
 import { isMissing } from "../support/requirement.ts";
 import {
   type SoapServer,
@@ -81,7 +81,9 @@ for (const { server, start, trouble, isSkipped, version } of cases) {
 
     it("permits", async () => {
       expect(await ask(port, mail("alice@example.net"))).toBe("DUNNO");
-      expect(bridge.decisions().at(-1)).toMatchObject({ source: "upstream", rule: 1, status: 200 });
+      await expect
+        .poll(() => bridge.decisions().at(-1), LOGGED)
+        .toMatchObject({ source: "upstream", rule: 1, status: 200 });
     });
 
     it("denies with the service's reason", async () => {
@@ -97,12 +99,16 @@ for (const { server, start, trouble, isSkipped, version } of cases) {
 
     it("takes a Fault for trouble when no rule names it", async () => {
       expect(await ask(port, mail("fault@example.net"))).toMatch(/^DEFER 4\.3\.0 /);
-      expect(bridge.decisions().at(-1)).toMatchObject({ source: "default", cause: trouble });
+      await expect
+        .poll(() => bridge.decisions().at(-1), LOGGED)
+        .toMatchObject({ source: "default", cause: trouble });
     });
 
     it("takes a Fault for an answer when a rule names it", async () => {
       expect(await ask(faultPort, mail("fault@example.net"))).toBe("REJECT 5.7.1 no such account");
-      expect(bridge.decisions().at(-1)).toMatchObject({ source: "upstream", service: "faults", rule: 1 });
+      await expect
+        .poll(() => bridge.decisions().at(-1), LOGGED)
+        .toMatchObject({ source: "upstream", service: "faults", rule: 1 });
       expect(await ask(faultPort, mail("alice@example.net"))).toBe("DUNNO");
     });
   });

@@ -5,7 +5,7 @@
 import { chown, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type LogLine, writeYaml } from "../support/bridge.ts";
+import { LOGGED, type LogLine, writeYaml } from "../support/bridge.ts";
 import { install } from "../support/installation.ts";
 import { type Postfix, startPostfix, userIds } from "../support/postfix.ts";
 import { isMissing } from "../support/requirement.ts";
@@ -89,7 +89,7 @@ describe.skipIf(isMissing("postfix", "tests of spawn(8) with Postfix"))(
     });
 
     it("writes its log to log.file instead", async () => {
-      expect(await decisions()).toMatchObject([
+      await expect.poll(decisions, LOGGED).toMatchObject([
         { action: "DUNNO", source: "upstream", sender: "alice@example.net", status: 200 },
         { action: "REJECT 5.7.1 unknown sender", sender: "mallory@example.net", status: 200 },
       ]);
@@ -98,7 +98,9 @@ describe.skipIf(isMissing("postfix", "tests of spawn(8) with Postfix"))(
     it("answers by on_failure when the service is gone", async () => {
       await service.stop();
       expect(await send("alice@example.net", "deferred")).toMatch(/^450 4\.3\.0 /);
-      expect((await decisions()).at(-1)).toMatchObject({ source: "default", cause: "unreachable" });
+      await expect
+        .poll(async () => (await decisions()).at(-1), LOGGED)
+        .toMatchObject({ source: "default", cause: "unreachable" });
       expect(await postfix.log()).not.toMatch(/warning/);
     });
 

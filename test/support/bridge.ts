@@ -13,6 +13,9 @@ import { temporaryFolder } from "./temporary.ts";
 /** The built command, to be run by `node`. */
 const COMMAND = resolve(import.meta.dirname, "../../dist/main.js");
 
+/** For `expect.poll` on the log, whose lines are written a few at a time. */
+export const LOGGED = { timeout: 5_000, interval: 25 };
+
 /** A line of the JSON log. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
