@@ -78,7 +78,9 @@ export function readHeaders(
     if (!HEADER_NAME.test(name)) {
       report.error(at, "this is no header name; letters, digits and hyphens make one", { key: true });
     } else if (RESERVED_HEADERS.has(lower)) {
-      report.error(at, `the header ${lower} is set by the bridge or by the mapping; leave it out here`, { key: true });
+      report.error(at, `the header ${lower} is set by the bridge or by the mapping; leave it out here`, {
+        key: true,
+      });
     } else if (lower in headers) {
       report.error(at, `the header ${lower} stands twice`, { key: true });
     } else if (typeof value === "string" && !SECRET_HEADER.test(name)) {

@@ -14,10 +14,15 @@ export class Report {
     this.#document = document;
   }
 
-  /** In the order of the file. */
+  /** In the order of the file; what is wrong with other files comes after. */
   get problems(): readonly Problem[] {
+    const elsewhere = ({ file }: Problem) => (file === this.file ? 0 : 1);
     return this.#problems.toSorted(
-      (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+      (a, b) =>
+        elsewhere(a) - elsewhere(b) ||
+        a.file.localeCompare(b.file) ||
+        (a.line ?? 0) - (b.line ?? 0) ||
+        (a.column ?? 0) - (b.column ?? 0),
     );
   }
 
