@@ -1,13 +1,15 @@
 /** Mappings for tests: written to a folder of their own, loaded as the configuration would. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { type LoadedMapping, loadMapping } from "../../src/mapping/load.ts";
 import type { Mapping, Subject } from "../../src/mapping/mapping.ts";
 import { ProblemError } from "../../src/yaml/problem.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pfxbridge-mapping-"));
 let files = 0;
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A file with this content; its name is new. */
 export function fileOf(content: string, extension = ".yaml"): string {
