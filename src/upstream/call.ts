@@ -50,6 +50,7 @@ const INTERPRETATION_LATE: Failure = {
   cause: "timeout",
   detail: "the mapping had not finished with the reply when the deadline came",
 };
+const TOO_LATE: Failure = { cause: "timeout", detail: "the deadline came before the call could be made" };
 const CREDENTIALS_LATE: Failure = {
   cause: "timeout",
   detail: "the credentials for the service were not there when the deadline came",
@@ -146,10 +147,11 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
 
   /** The slot is taken from here on. */
   #send(headers: string[]): void {
-    const endpoint = this.#admitted();
+    const inTime = this.deadline.remaining() > 0;
+    const endpoint = inTime ? this.#admitted() : null;
     if (endpoint === null) {
       this.#context.limiter.release();
-      this.#end(this.#circuitOpen());
+      this.#end(inTime ? this.#circuitOpen() : TOO_LATE);
       return;
     }
     this.#attempts++;

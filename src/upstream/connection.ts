@@ -31,6 +31,8 @@ export type Stage = "looking up its name" | "connecting" | "shaking hands (TLS)"
 const IDLE = 4_000;
 const MAX_IDLE = 60_000;
 const KEEPALIVE_PROBE = 60_000;
+/** Before the next of several addresses is tried. Node's own 250 ms is less than some connections take. */
+const ADDRESS_TIMEOUT = 400;
 
 export class Connection {
   /** Which of the pool's generations it belongs to. */
@@ -78,7 +80,13 @@ export class Connection {
   #connect(callback: (...outcome: [null, net.Socket] | [Error, null]) => void): void {
     const { hostname: host, port, resolver, tls: files, serverName } = this.#destination;
     this.#stage = net.isIP(host) === 0 ? "looking up its name" : "connecting";
-    const target = { host, port, lookup: resolver.lookup, autoSelectFamily: true };
+    const target = {
+      host,
+      port,
+      lookup: resolver.lookup,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT,
+    };
     const socket =
       files === null
         ? net.connect(target)

@@ -21,6 +21,7 @@ const TRUST =
   "its certificate is not signed by an authority that is trusted here; set tls.ca to that authority's certificate (PEM)";
 const CLIENT_CERTIFICATE =
   "it refused the TLS handshake, as it does when it demands a client certificate; check tls.cert and tls.key";
+const PERHAPS_CERTIFICATE = "; if it demands a client certificate, check tls.cert and tls.key";
 const NO_ROUTE = "there is no route to it; check its address and this machine's network";
 
 const UNREACHABLE: Readonly<Record<string, string>> = {
@@ -72,6 +73,7 @@ export function failureOf(error: unknown, progress: Progress): Failure {
 }
 
 function reasonOf(error: unknown, code: string, progress: Progress): string {
+  const perhaps = progress.url.startsWith("https:") ? PERHAPS_CERTIFICATE : "";
   const known = UNREACHABLE[code];
   if (known !== undefined) return `${known} (${code})`;
   switch (code) {
@@ -80,12 +82,12 @@ function reasonOf(error: unknown, code: string, progress: Progress): string {
     case "ERR_TLS_CERT_ALTNAME_INVALID":
       return `its certificate is not for this name (${messageOf(error)}); use a url with a name that the certificate has, or set tls.server_name to it`;
     case "UND_ERR_SOCKET":
-      return "it closed the connection without a reply";
+      return `it closed the connection without a reply${perhaps}`;
     case "ECONNRESET":
     case "EPIPE":
       return progress.status > 0
         ? `it reset the connection in the middle of the reply, after ${progress.received} bytes (${code})`
-        : `it reset the connection before it replied (${code})`;
+        : `it reset the connection before it replied (${code})${perhaps}`;
     default:
       return code === "" ? messageOf(error) : `${messageOf(error)} (${code})`;
   }

@@ -22,21 +22,25 @@ export interface ResolverOptions {
   /** Name servers, as `address:port`; the system's if absent. */
   readonly servers?: readonly string[];
   readonly hostsFile?: string;
+  /** A clock, in milliseconds, that never goes back. */
+  readonly now?: () => number;
 }
 
 interface Known {
   readonly addresses: readonly string[];
-  /** When they were found, by performance.now(). */
+  /** When they were found, by the resolver's clock. */
   readonly found: number;
 }
 
 export class Resolver {
   readonly #options: ResolverOptions;
+  readonly #now: () => number;
   readonly #known = new Map<string, Known>();
   readonly #pending = new Map<string, Promise<readonly string[]>>();
 
   constructor(options: ResolverOptions = {}) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /** In the form that net.connect and tls.connect take; never throws. */
@@ -54,7 +58,7 @@ export class Resolver {
   /** Gives at least one address; rejects with the code of getaddrinfo or of c-ares. */
   async resolve(hostname: string): Promise<readonly string[]> {
     const known = this.#known.get(hostname);
-    const age = known === undefined ? Number.POSITIVE_INFINITY : performance.now() - known.found;
+    const age = known === undefined ? Number.POSITIVE_INFINITY : this.#now() - known.found;
     if (known !== undefined && age < FRESH) return known.addresses;
     const fetched = this.#fetch(hostname);
     if (known === undefined) return fetched;
@@ -73,7 +77,7 @@ export class Resolver {
     if (pending !== undefined) return pending;
     const fetched = this.#query(hostname)
       .then((addresses) => {
-        this.#known.set(hostname, { addresses, found: performance.now() });
+        this.#known.set(hostname, { addresses, found: this.#now() });
         return addresses;
       })
       .finally(() => this.#pending.delete(hostname));

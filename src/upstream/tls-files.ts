@@ -5,7 +5,7 @@
  * stays in use. Files that belong together are rarely replaced in one moment, so a set that does not fit is given
  * until the next look to become whole.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, type Stats, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { messageOf } from "./errors.ts";
@@ -17,34 +17,36 @@ export interface TlsOptions {
   readonly key?: string;
   /** The name to ask for and to find in the certificate, if it isn't the URL's. */
   readonly serverName?: string;
+  /** Milliseconds between two looks at the files. Default: 3 seconds. */
+  readonly checkEvery?: number;
 }
 
-const LOOK_EVERY = 3_000;
+const CHECK_EVERY = 3_000;
 const FILES = ["ca", "cert", "key"] as const;
 
 export class TlsFiles {
   readonly #options: TlsOptions;
+  readonly #files: readonly string[];
   readonly #onReload: (ok: boolean, detail: string) => void;
   #context: SecureContext;
-  /** Of the files in use. */
-  #seen = "";
+  /** The signature of the files in use. */
+  #seen: string;
   /** Of files that could not be used, and whether that was reported. */
   #broken = { seen: "", reported: false };
-  readonly #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   /**
    * @param onReload called after a change: whether the new files are in use, and what to say of it
    * @throws Error that names the file and what is wrong with it
    */
-  constructor(options: TlsOptions, onReload: (ok: boolean, detail: string) => void, lookEvery = LOOK_EVERY) {
+  constructor(options: TlsOptions, onReload: (ok: boolean, detail: string) => void) {
     this.#options = options;
+    this.#files = FILES.flatMap((name) => options[name] ?? []);
     this.#onReload = onReload;
+    this.#seen = this.#files.map((file) => signatureOf(statSync(file, { throwIfNoEntry: false }))).join();
     this.#context = contextOf(FILES.map((name) => contentOf(name, options[name])));
-    if (FILES.every((name) => options[name] === undefined)) return;
-    void this.#signature().then((seen) => {
-      this.#seen = seen;
-    });
-    this.#timer = setInterval(() => void this.#look(), lookEvery).unref();
+    if (this.#files.length > 0) this.#lookLater();
   }
 
   get context(): SecureContext {
@@ -52,51 +54,43 @@ export class TlsFiles {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #lookLater(): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#look().finally(() => this.#lookLater());
+    }, this.#options.checkEvery ?? CHECK_EVERY).unref();
   }
 
   async #look(): Promise<void> {
-    const seen = await this.#signature();
-    if (seen === this.#seen) return;
+    const stats = await Promise.all(this.#files.map((file) => stat(file).catch(() => undefined)));
+    const seen = stats.map(signatureOf).join();
+    if (seen === this.#seen || this.#closed) return;
+    const files = this.#files.join(", ");
     try {
-      const contents = FILES.map((name) => this.#options[name]);
-      this.#context = contextOf(
-        await Promise.all(contents.map((file) => (file === undefined ? undefined : readFile(file)))),
-      );
+      const contents = FILES.map((name) => this.#options[name]).map((file) => file && readFile(file));
+      this.#context = contextOf((await Promise.all(contents)).map((content) => content || undefined));
       this.#seen = seen;
       this.#broken = { seen: "", reported: false };
-      this.#onReload(true, `the changed files of tls are in use: ${this.#names()}`);
+      this.#onReload(true, `the changed files of tls are in use: ${files}`);
     } catch (error) {
       if (this.#broken.seen !== seen) {
         this.#broken = { seen, reported: false };
       } else if (!this.#broken.reported) {
         this.#broken.reported = true;
-        const kept = "the certificates that were read before stay in use";
-        this.#onReload(
-          false,
-          `the changed files of tls cannot be used (${messageOf(error)}): ${this.#names()}; ${kept}`,
-        );
+        const detail = `the changed files of tls cannot be used (${messageOf(error)}): ${files}`;
+        this.#onReload(false, `${detail}; what was read before stays in use`);
       }
     }
   }
+}
 
-  #names(): string {
-    return FILES.flatMap((name) => this.#options[name] ?? []).join(", ");
-  }
-
-  /** What changes with every change of a file, whether written over or put in its place. */
-  async #signature(): Promise<string> {
-    const files = FILES.flatMap((name) => this.#options[name] ?? []);
-    const signatures = await Promise.all(
-      files.map((file) =>
-        stat(file).then(
-          (s) => `${s.dev}:${s.ino}:${s.size}:${s.mtimeMs}`,
-          () => "missing",
-        ),
-      ),
-    );
-    return signatures.join();
-  }
+/** What changes with every change of a file, whether it is written over or another put in its place. */
+function signatureOf(stats: Stats | undefined): string {
+  return stats === undefined ? "missing" : `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}`;
 }
 
 function contentOf(name: string, file: string | undefined): Buffer | undefined {

@@ -23,7 +23,8 @@ export class Upstream {
   readonly #tls: TlsFiles | null;
   readonly #endpoints: readonly Endpoint[];
   #calls = 0;
-  #closing: (() => void) | null = null;
+  #closed: Promise<void> | null = null;
+  #lastCallEnded: () => void = () => {};
 
   /** @throws Error that says which file of `tls` cannot be used, and why */
   constructor(options: UpstreamOptions, events: UpstreamEvents) {
@@ -61,19 +62,24 @@ export class Upstream {
     return new Promise((resolve) => {
       const done = (result: CallResult<T>) => {
         resolve(result);
-        if (--this.#calls === 0) this.#closing?.();
+        if (--this.#calls === 0) this.#lastCallEnded();
       };
       new Call(this.#context, request, requestId, deadline, interpret, trace, done).start();
     });
   }
 
   /** Resolves when the calls under way have ended, each in its own time, and nothing is open any more. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     for (const { pool } of this.#endpoints) pool.close();
     this.#tls?.close();
     if (this.#calls > 0) {
       await new Promise<void>((resolve) => {
-        this.#closing = resolve;
+        this.#lastCallEnded = resolve;
       });
     }
     for (const { circuit } of this.#endpoints) circuit.close();

@@ -10,6 +10,8 @@ export interface KeyPair {
   readonly key: string;
 }
 
+const COMMAND = "openssl";
+
 /** The pair's contents, as node:https takes them. */
 export function contentsOf({ cert, key }: KeyPair): { cert: Buffer; key: Buffer } {
   return { cert: readFileSync(cert), key: readFileSync(key) };
@@ -57,5 +59,5 @@ function newKey(file: string): string[] {
 }
 
 function openssl(...args: string[]): void {
-  execFileSync("openssl", args, { stdio: "pipe", timeout: 20_000 });
+  execFileSync(COMMAND, args, { stdio: "pipe", timeout: 20_000 });
 }

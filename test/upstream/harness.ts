@@ -34,7 +34,7 @@ export const POST: UpstreamRequest = {
   body: '{"sender":"a@example.org"}',
 };
 
-export interface Recorded {
+interface Recorded {
   readonly circuit: { readonly url: string; readonly state: string; readonly detail: string }[];
   readonly certificates: { readonly ok: boolean; readonly detail: string }[];
 }
