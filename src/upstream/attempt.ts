@@ -28,7 +28,7 @@ export interface AttemptTarget {
   readonly maxReplySize: number;
 }
 
-/** Who makes attempts and hears how they end: never before `start` has returned, and once. */
+/** Who makes attempts and hears how each ends: once, and in the same turn if it cannot even be sent. */
 export interface AttemptOwner {
   onReply(reply: UpstreamReply, milliseconds: number): void;
   onFailure(failure: Failure, milliseconds: number): void;
