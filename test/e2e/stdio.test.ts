@@ -4,7 +4,7 @@
  */
 import { chown, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LOGGED, type LogLine, writeYaml } from "../support/bridge.ts";
 import { install } from "../support/installation.ts";
 import { type Postfix, startPostfix, userIds } from "../support/postfix.ts";
@@ -105,19 +105,22 @@ describe.skipIf(isMissing("postfix", "tests of spawn(8) with Postfix"))(
     });
 
     it("ends when Postfix closes the connection", async () => {
-      await vi.waitFor(async () => expect(await processesWith(config)).toEqual([]), {
-        timeout: 15_000,
-        interval: 100,
-      });
+      expect(await send("alice@example.net", "the last one")).toMatch(/^450 /);
+      expect(await runningWith(config)).not.toEqual([]);
+      // spawn(8) itself stays, with the same words on its command line.
+      await expect.poll(() => runningWith(config), { timeout: 15_000, interval: 100 }).toEqual([]);
     });
   },
 );
 
-/** The ids of the processes whose command line holds `text`. */
-async function processesWith(text: string): Promise<string[]> {
+/** The ids of the processes in which this Node runs something with `text` on its command line. */
+async function runningWith(text: string): Promise<string[]> {
   const ids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const commands = await Promise.all(
     ids.map((id) => readFile(`/proc/${id}/cmdline`, "utf8").catch(() => "")),
   );
-  return ids.filter((_, n) => commands[n]?.includes(text));
+  return ids.filter((_, n) => {
+    const [program, ...parameters] = commands[n]?.split("\0") ?? [];
+    return program === process.execPath && parameters.includes(text);
+  });
 }

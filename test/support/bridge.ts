@@ -33,6 +33,8 @@ export interface Bridge {
   log(): readonly LogLine[];
   /** The log lines of decisions so far. */
   decisions(): readonly LogLine[];
+  /** Where a file beside the configuration is. */
+  path(name: string): string;
   /** Writes a file beside the configuration, or the configuration itself (`pfxbridge.yaml`). */
   write(name: string, content: unknown): Promise<void>;
   reload(): void;
@@ -43,20 +45,22 @@ export interface Bridge {
 /** Starts the bridge and waits until it listens on every endpoint of its configuration. */
 export async function startBridge({ config, files = {} }: BridgeOptions): Promise<Bridge> {
   const folder = await temporaryFolder();
-  const write = (name: string, content: unknown) => writeYaml(join(folder.path, name), content);
+  const path = (name: string) => join(folder.path, name);
+  const write = (name: string, content: unknown) => writeYaml(path(name), content);
   await write("pfxbridge.yaml", config);
   for (const [name, content] of Object.entries(files)) await write(name, content);
 
   const lines: LogLine[] = [];
   const daemon = await startDaemon({
     command: process.execPath,
-    parameters: [COMMAND, "serve", "-c", join(folder.path, "pfxbridge.yaml")],
+    parameters: [COMMAND, "serve", "-c", path("pfxbridge.yaml")],
     ready: () => Promise.all(config.listen.map((endpoint) => connectOnce(endpointOf(endpoint)))),
     onLine: (line) => lines.push(parseLine(line)),
   });
   return {
     log: () => lines,
     decisions: () => lines.filter((line) => line.msg === "decision"),
+    path,
     write,
     reload: () => daemon.signal("SIGHUP"),
     stop: async () => {
