@@ -43,9 +43,9 @@ export async function startCerbos(policies: readonly object[]): Promise<Cerbos> 
   };
 }
 
-/** The binary is in the package for this platform, on which `cerbos` depends. */
+/** The binary is in a package for this platform, which the package `cerbos` depends on. */
 function cerbosBinary(): string {
   const name = `cerbos-${process.platform}-${process.arch}`;
-  const manifest = createRequire(import.meta.url).resolve(`@cerbos/${name}/package.json`);
-  return join(dirname(manifest), name);
+  const cerbos = createRequire(import.meta.url).resolve("cerbos/package.json");
+  return join(dirname(createRequire(cerbos).resolve(`@cerbos/${name}/package.json`)), name);
 }
