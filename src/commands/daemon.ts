@@ -7,12 +7,14 @@
  * SIGHUP loads the configuration again; if it is not valid the old one stays. SIGTERM and SIGINT answer what is in
  * flight and end. Whatever goes wrong inside costs a log line, never the process.
  */
+import { Console } from "node:console";
+import { Writable } from "node:stream";
 import type { Config } from "../config/config.ts";
 import { Bridge } from "../decision/bridge.ts";
-import { ServiceLog } from "../observe/log.ts";
+import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
 import type { PolicyHandler } from "../postfix/connection.ts";
 import { ListenerSet } from "../postfix/listener-set.ts";
-import { serveStdio } from "../postfix/stdio.ts";
+import { type StdioConnection, serveStdio } from "../postfix/stdio.ts";
 import { ProblemError } from "../yaml/problem.ts";
 import { dropPrivileges, isRoot } from "./privileges.ts";
 
@@ -37,7 +39,8 @@ const GRACE = 500;
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const daemon = new Daemon(options);
-  await daemon.start();
+  // A signal may end it while a module is still being loaded.
+  await Promise.race([daemon.start(), daemon.ended]);
   await daemon.ended;
 }
 
@@ -46,8 +49,14 @@ class Daemon {
   readonly #options: DaemonOptions;
   readonly #log = new ServiceLog();
   readonly #listeners: ListenerSet;
-  #bridge: Promise<Bridge> | Bridge | null = null;
-  #reloading: Promise<void> = Promise.resolve();
+  /** Resolves when the first configuration is in use. */
+  readonly #ready: Promise<Bridge>;
+  #bridge: Bridge | null = null;
+  #stdio: StdioConnection | null = null;
+  /** Of any configuration whose decisions may still be under way, in milliseconds. */
+  #longestDeadline = 0;
+  #reloading: Promise<unknown>;
+  #begin: (bridge: Bridge) => void = () => {};
   #end: () => void = () => {};
   #stopping = false;
 
@@ -57,43 +66,64 @@ class Daemon {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+    this.#ready = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
+    this.#reloading = this.#ready;
   }
 
   async start(): Promise<void> {
     const { stdio = false } = this.#options;
-    if (stdio) silenceWarnings();
+    if (stdio) keepStandardStreams(this.#log);
+    this.#listenForSignals();
     const config = await this.#options.load();
+    this.#longestDeadline = longestDeadline(config);
     if (!stdio) {
       const problem = await this.#listeners.apply(config.listeners);
       if (problem !== undefined) throw new Error(problem);
     }
     if (config.user !== undefined && isRoot()) dropPrivileges(config.user, config.group);
-    this.#useLog(config);
+    this.#log.use(this.#openLog(config));
     for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
     if (isRoot()) this.#log.warn({}, "running as root: set user: and group: in the configuration");
 
-    this.#bridge = Bridge.open(config, this.#log, this.#options);
-    this.#bridge = await this.#bridge;
-    this.#listenForSignals();
-    if (stdio) this.#serveStdio(this.#bridge.answer);
-    this.#listeners.setHandler(this.#bridge.answer);
+    let bridge: Bridge;
+    try {
+      bridge = await Bridge.open(config, this.#log, this.#options);
+    } catch (error) {
+      this.#logProblems(error, "not started");
+      this.#log.flush();
+      throw error;
+    }
+    this.#serve(bridge);
+    if (stdio) this.#serveStdio(bridge.answer);
     this.#options.onReady?.(this.#listeners.endpoints);
     this.#log.info(this.#summary(config), "started");
+    this.#begin(bridge);
   }
 
   /** Between binding and readiness. */
   readonly #answerWhenReady: PolicyHandler = async (request, startedAt) => {
-    while (this.#bridge === null) await new Promise((resolve) => setTimeout(resolve, 5));
-    return (await this.#bridge).answer(request, startedAt);
+    const bridge = await this.#ready;
+    return bridge.answer(request, startedAt);
   };
 
-  #serveStdio(handle: PolicyHandler): void {
-    const connection = serveStdio({ handle, log: this.#log });
-    void connection.ended.then(() => this.#stop("the client has gone"));
+  /** Requests go to `bridge` from now on; what is being decided is finished by the one before it. */
+  #serve(bridge: Bridge): void {
+    const previous = this.#bridge;
+    this.#bridge = bridge;
+    this.#listeners.setHandler(bridge.answer);
+    this.#stdio?.setHandler(bridge.answer);
+    void previous?.close();
   }
 
-  #useLog(config: Config): void {
-    this.#log.use({ ...config.log, quiet: this.#options.stdio === true }, config.mask);
+  #serveStdio(handle: PolicyHandler): void {
+    this.#stdio = serveStdio({ handle, log: this.#log });
+    void this.#stdio.ended.then(() => this.#stop("the client has gone"));
+  }
+
+  #openLog(config: Config): OpenLog {
+    return openLog({ ...config.log, quiet: this.#options.stdio === true }, config.mask);
   }
 
   #listenForSignals(): void {
@@ -110,38 +140,42 @@ class Daemon {
     this.#log.error({ detail }, "a fault inside the bridge or a module; it goes on, please report it");
   }
 
+  /** All or nothing: what can fail comes before the first change. */
   async #reload(): Promise<void> {
     if (this.#stopping) return;
+    let next: Bridge | undefined;
+    let log: OpenLog | undefined;
     try {
       const config = await this.#options.load();
-      const next = await Bridge.open(config, this.#log, this.#options);
+      next = await Bridge.open(config, this.#log, this.#options);
+      log = this.#openLog(config);
       const problem = this.#options.stdio ? undefined : await this.#listeners.apply(config.listeners);
-      if (problem !== undefined) {
-        void next.close();
-        throw new Error(problem);
-      }
-      this.#useLog(config);
-      const previous = this.#bridge as Bridge;
-      this.#bridge = next;
-      this.#listeners.setHandler(next.answer);
-      void previous.close();
+      if (problem !== undefined) throw new Error(problem);
+      this.#longestDeadline = Math.max(this.#longestDeadline, longestDeadline(config));
+      this.#log.use(log);
+      this.#serve(next);
       for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
       this.#log.info(this.#summary(config), "configuration loaded again");
     } catch (error) {
-      const problems =
-        error instanceof ProblemError ? error.problems : [{ message: (error as Error).message }];
-      for (const { message, ...place } of problems) this.#log.error(place, message);
-      this.#log.error({ problems: problems.length }, "configuration not loaded, the old one stays in use");
+      void next?.close();
+      log?.discard();
+      this.#logProblems(error, "configuration not loaded, the old one stays in use");
     }
+  }
+
+  #logProblems(error: unknown, outcome: string): void {
+    const problems = error instanceof ProblemError ? error.problems : [{ message: (error as Error).message }];
+    for (const { message, ...place } of problems) this.#log.error(place, message);
+    this.#log.error({ problems: problems.length }, outcome);
   }
 
   async #stop(reason: string): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#log.info({ reason }, "stopping: answering what is in flight");
-    const bridge = await this.#bridge;
-    const grace = (bridge?.longestDeadline ?? 0) + GRACE;
-    await this.#listeners.close(grace);
+    const grace = this.#longestDeadline + GRACE;
+    this.#stdio?.drain();
+    await Promise.all([this.#listeners.close(grace), within(grace, this.#stdio?.ended)]);
     this.#log.info({}, "stopped");
     this.#log.flush();
     this.#end();
@@ -165,7 +199,33 @@ class Daemon {
   }
 }
 
-/** Node prints its warnings on standard error, which is the client's connection under spawn(8). */
-function silenceWarnings(): void {
+function longestDeadline(config: Config): number {
+  return Math.max(0, ...[...config.services.values()].map(({ deadline }) => deadline));
+}
+
+async function within(milliseconds: number, ended: Promise<void> | undefined): Promise<void> {
+  if (ended === undefined) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([ended, late]);
+  clearTimeout(timer);
+}
+
+/**
+ * Under spawn(8) standard output and standard error are the client's connection: what Node, a library or a module
+ * prints goes to the log.
+ */
+function keepStandardStreams(log: ServiceLog): void {
   process.removeAllListeners("warning");
+  process.on("warning", ({ name, message }) => log.warn({ name }, message));
+  const lines = new Writable({
+    decodeStrings: false,
+    write(text: string, _encoding, done) {
+      log.info({}, text.trimEnd());
+      done();
+    },
+  });
+  globalThis.console = new Console(lines);
 }

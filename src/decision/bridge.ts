@@ -4,15 +4,21 @@
  * One for each configuration that is loaded; a reload opens a new one and closes the old when its decisions have ended.
  */
 import { randomUUID } from "node:crypto";
-import type { Config } from "../config/config.ts";
+import type { Config, ServiceConfig } from "../config/config.ts";
+import type { LoadedMapping } from "../mapping/load.ts";
+import type { Mapping } from "../mapping/mapping.ts";
 import type { Log } from "../observe/log.ts";
 import type { PolicyRequest } from "../postfix/request.ts";
+import { ProblemError } from "../yaml/problem.ts";
 import { decide, type Policy, type Trace } from "./decide.ts";
 import type { Decision } from "./decision.ts";
 import { logDecision } from "./log-line.ts";
 import { openUpstream } from "./open-upstream.ts";
 import type { Route } from "./routes.ts";
 import type { Service } from "./service.ts";
+
+/** In milliseconds. */
+const MODULE_LOAD_TIME = 10_000;
 
 export interface BridgeOptions {
   /** `--offline`: no call is made, whatever the configuration says. */
@@ -37,20 +43,13 @@ export class Bridge {
    */
   static async open(config: Config, log: Log, options: BridgeOptions = {}): Promise<Bridge> {
     const services = new Map<string, Service>();
-    for (const service of config.services.values()) {
-      const { name, deadline, onFailure } = service;
-      const mapping = await service.mapping.instantiate();
-      const offline =
-        options.offline === true ||
-        (typeof config.offline === "boolean" ? config.offline : config.offline.includes(name));
-      services.set(name, {
-        name,
-        mapping,
-        upstream: openUpstream(service, log),
-        deadline,
-        onFailure,
-        offline,
-      });
+    try {
+      for (const service of config.services.values()) {
+        services.set(service.name, await openService(service, isOffline(service.name, config, options), log));
+      }
+    } catch (error) {
+      await Promise.all([...services.values()].map(({ upstream }) => upstream.close()));
+      throw error;
     }
     const routes = config.routes.map(({ number, when, target }): Route => {
       if ("action" in target) return { number, when, target };
@@ -58,11 +57,6 @@ export class Bridge {
       return { number, when, target: { service, onFailure: target.onFailure } };
     });
     return new Bridge({ routes, mask: config.mask }, [...services.values()], log);
-  }
-
-  /** The longest that a decision may take, in milliseconds. */
-  get longestDeadline(): number {
-    return Math.max(0, ...this.#services.map(({ deadline }) => deadline));
   }
 
   /**
@@ -92,5 +86,31 @@ export class Bridge {
   /** Resolves when the decisions under way have ended and no connection to a service is open. */
   async close(): Promise<void> {
     await Promise.all(this.#services.map(({ upstream }) => upstream.close()));
+  }
+}
+
+function isOffline(name: string, { offline }: Config, options: BridgeOptions): boolean {
+  return options.offline === true || (typeof offline === "boolean" ? offline : offline.includes(name));
+}
+
+async function openService(service: ServiceConfig, offline: boolean, log: Log): Promise<Service> {
+  const { name, deadline, onFailure } = service;
+  const mapping = await inTime(service.mapping);
+  return { name, mapping, upstream: openUpstream(service, log), deadline, onFailure, offline };
+}
+
+/** A module may wait for something when it is imported, but not for ever. */
+async function inTime(loaded: LoadedMapping): Promise<Mapping> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `the module was not loaded within ${MODULE_LOAD_TIME / 1000} s; does it await something at its top level?`;
+      reject(new ProblemError([{ file: loaded.file, message, severity: "error" }]));
+    }, MODULE_LOAD_TIME);
+  });
+  try {
+    return await Promise.race([loaded.instantiate(), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -37,25 +37,42 @@ const MAX_WAITING = 16 * 1024 * 1024;
 /** A line waits this long at most for others to be written with it, in milliseconds. */
 const FLUSH_INTERVAL = 100;
 
+/** A log that can be written to, before it is decided whether it will be. */
+export interface OpenLog {
+  readonly logger: Logger;
+  readonly destination: Destination | null;
+  /** It is not needed after all. */
+  discard(): void;
+}
+
+/**
+ * Opens what `options` say.
+ *
+ * @param mask takes a line and gives it without secrets
+ * @throws Error that names the file, when it cannot be opened
+ */
+export function openLog(options: LogOptions, mask: (line: string) => string): OpenLog {
+  if (options.quiet && options.file === undefined) return SILENT;
+  const destination = openDestination(options);
+  const logger = openLogger(destination, options, mask);
+  return { destination, logger, discard: () => destination.end() };
+}
+
+const SILENT: OpenLog = { logger: pino({ level: "silent" }), destination: null, discard: () => {} };
+
 /**
  * The log of a running bridge. It stays the same object when a reload gives it another file, level or secrets to mask.
  */
 export class ServiceLog implements Log {
-  #logger: Logger = pino({ level: "silent" });
+  #logger: Logger = SILENT.logger;
   #destination: Destination | null = null;
 
-  /**
-   * Goes on as `options` say; the file is opened again even where it is the same, after logrotate(8) has moved it.
-   *
-   * @param mask takes a line and gives it without secrets
-   * @throws Error that names the file, when it cannot be opened; the log goes on as before
-   */
-  use(options: LogOptions, mask: (line: string) => string): void {
-    const next = options.quiet && options.file === undefined ? null : openDestination(options);
+  /** Goes on in `next`; the file that was in use is closed, also where logrotate(8) has moved it. */
+  use(next: OpenLog): void {
     this.flush();
     this.#destination?.end();
-    this.#destination = next;
-    this.#logger = next === null ? pino({ level: "silent" }) : openLogger(next, options, mask);
+    this.#destination = next.destination;
+    this.#logger = next.logger;
   }
 
   debug(fields: object, message: string): void {
