@@ -60,12 +60,12 @@ export class Explanation implements Trace {
       status: reply.status,
       headers: Object.fromEntries(reply.headers),
       body: shown,
-      ms: milliseconds,
+      ms: tenths(milliseconds),
     };
   }
 
   onFailure(_attempt: number, failure: Failure, milliseconds: number): void {
-    this.#attempts.at(-1)!.failure = { ...failure, ms: milliseconds };
+    this.#attempts.at(-1)!.failure = { ...failure, ms: tenths(milliseconds) };
   }
 
   conclude(decision: Decision): void {
@@ -109,20 +109,20 @@ export class Explanation implements Trace {
 
   #attemptLines(step: AttemptStep, index: number): string[] {
     const { reply, failure } = step;
-    const call = [
-      `${this.#call?.method} ${step.url}`,
-      ...headerLines(step.headers),
-      ...bodyLines(this.#call?.body),
-    ];
+    const line = `${this.#call?.method} ${step.url}`;
+    const call =
+      index === 0
+        ? [line, ...headerLines(step.headers), ...bodyLines(this.#call?.body)]
+        : [`${line}, with the same headers and body`];
     const title = index === 0 ? "Call" : `Call ${index + 1}`;
     const outcome = reply
       ? paragraph("Reply", [
-          `status ${reply.status}, after ${reply.ms.toFixed(1)} ms`,
+          `status ${reply.status}, after ${reply.ms} ms`,
           ...headerLines(reply.headers),
           ...bodyLines(reply.body),
         ])
       : failure
-        ? paragraph("Failed", [`${failure.cause}, after ${failure.ms.toFixed(1)} ms`, failure.detail])
+        ? paragraph("Failed", [`${failure.cause}, after ${failure.ms} ms`, failure.detail])
         : [];
     return [...paragraph(title, call), ...outcome];
   }
@@ -144,10 +144,14 @@ export class Explanation implements Trace {
   }
 }
 
+function tenths(milliseconds: number): number {
+  return Math.round(milliseconds * 10) / 10;
+}
+
 const INDENT = 12;
 
 function paragraph(title: string, lines: readonly string[]): string[] {
-  return [...lines.map((line, index) => (index === 0 ? title : "").padEnd(INDENT) + line), ""];
+  return [...lines.map((line, index) => ((index === 0 ? title : "").padEnd(INDENT) + line).trimEnd()), ""];
 }
 
 function headerLines(headers: Readonly<Record<string, string>>): string[] {
