@@ -73,7 +73,9 @@ function fail(error: unknown): number {
   // Under spawn(8) standard error is the mail system's connection: a word there breaks the protocol.
   const say = process.argv.includes("--stdio") ? () => {} : (text: string) => console.error(text);
   if (error instanceof UsageError) {
-    say(`pfxbridge: ${error.message}\nTry "pfxbridge --help".`);
+    const [name = ""] = process.argv.slice(2);
+    const command = Object.hasOwn(COMMANDS, name) ? `${name} ` : "";
+    say(`pfxbridge: ${error.message}\nTry "pfxbridge ${command}--help".`);
     return 2;
   }
   say(error instanceof ProblemError ? error.message : `pfxbridge: ${(error as Error)?.message ?? error}`);
