@@ -10,7 +10,9 @@
 import { Console } from "node:console";
 import { Writable } from "node:stream";
 import type { Config } from "../config/config.ts";
-import { Bridge } from "../decision/bridge.ts";
+import { Activity } from "../decision/activity.ts";
+import { Bridge, type BridgeOptions } from "../decision/bridge.ts";
+import { OfflineSwitch } from "../decision/offline.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
 import type { PolicyHandler } from "../postfix/connection.ts";
 import { ListenerSet } from "../postfix/listener-set.ts";
@@ -49,6 +51,8 @@ class Daemon {
   readonly #options: DaemonOptions;
   readonly #log = new ServiceLog();
   readonly #listeners: ListenerSet;
+  /** What outlives a reload. */
+  readonly #lasting: Required<BridgeOptions>;
   /** Resolves when the first configuration is in use. */
   readonly #ready: Promise<Bridge>;
   #bridge: Bridge | null = null;
@@ -62,6 +66,7 @@ class Daemon {
 
   constructor(options: DaemonOptions) {
     this.#options = options;
+    this.#lasting = { offline: new OfflineSwitch(false, options.offline), activity: new Activity() };
     this.#listeners = new ListenerSet(this.#answerWhenReady, this.#log);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -89,13 +94,13 @@ class Daemon {
 
     let bridge: Bridge;
     try {
-      bridge = await Bridge.open(config, this.#log, this.#options);
+      bridge = await Bridge.open(config, this.#log, this.#lasting);
     } catch (error) {
       this.#logProblems(error, "not started");
       this.#log.flush();
       throw error;
     }
-    this.#serve(bridge);
+    this.#serve(bridge, config);
     if (stdio) this.#serveStdio(bridge.answer);
     this.#options.onReady?.(this.#listeners.endpoints);
     this.#log.info(this.#summary(config), "started");
@@ -109,7 +114,8 @@ class Daemon {
   };
 
   /** Requests go to `bridge` from now on; what is being decided is finished by the one before it. */
-  #serve(bridge: Bridge): void {
+  #serve(bridge: Bridge, config: Config): void {
+    this.#lasting.offline.configure(config.offline);
     const previous = this.#bridge;
     this.#bridge = bridge;
     this.#listeners.setHandler(bridge.answer);
@@ -147,13 +153,13 @@ class Daemon {
     let log: OpenLog | undefined;
     try {
       const config = await this.#options.load();
-      next = await Bridge.open(config, this.#log, this.#options);
+      next = await Bridge.open(config, this.#log, this.#lasting);
       log = this.#openLog(config);
       const problem = this.#options.stdio ? undefined : await this.#listeners.apply(config.listeners);
       if (problem !== undefined) throw new Error(problem);
       this.#longestDeadline = Math.max(this.#longestDeadline, longestDeadline(config));
       this.#log.use(log);
-      this.#serve(next);
+      this.#serve(next, config);
       for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
       this.#log.info(this.#summary(config), "configuration loaded again");
     } catch (error) {

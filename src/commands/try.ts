@@ -2,6 +2,7 @@
 import { findConfig } from "../config/find.ts";
 import { loadConfig } from "../config/load.ts";
 import { Bridge } from "../decision/bridge.ts";
+import { OfflineSwitch } from "../decision/offline.ts";
 import { ServiceLog } from "../observe/log.ts";
 import { visible } from "../observe/visible.ts";
 import { askPolicyService } from "../postfix/client.ts";
@@ -45,7 +46,9 @@ export const tryOut: Command = {
 
     const config = await loadConfig(findConfig(values.config));
     if (config.user !== undefined && isRoot()) dropPrivileges(config.user, config.group);
-    const bridge = await Bridge.open(config, new ServiceLog(), { offline: values.offline });
+    const bridge = await Bridge.open(config, new ServiceLog(), {
+      offline: new OfflineSwitch(config.offline, values.offline),
+    });
     const explanation = new Explanation(attributes, config.mask);
     explanation.conclude(await bridge.explain(explanation.request, explanation.requestId, explanation));
     console.log(values.json ? explanation.json() : explanation.text());

@@ -10,9 +10,11 @@ import type { Mapping } from "../mapping/mapping.ts";
 import type { Log } from "../observe/log.ts";
 import type { PolicyRequest } from "../postfix/request.ts";
 import { ProblemError } from "../yaml/problem.ts";
+import { Activity } from "./activity.ts";
 import { decide, type Policy, type Trace } from "./decide.ts";
 import type { Decision } from "./decision.ts";
 import { logDecision } from "./log-line.ts";
+import { OfflineSwitch } from "./offline.ts";
 import { openUpstream } from "./open-upstream.ts";
 import type { Route } from "./routes.ts";
 import type { Service } from "./service.ts";
@@ -21,19 +23,23 @@ import type { Service } from "./service.ts";
 const MODULE_LOAD_TIME = 10_000;
 
 export interface BridgeOptions {
-  /** `--offline`: no call is made, whatever the configuration says. */
-  readonly offline?: boolean;
+  /** Whose calls are not made for now; without it the configuration alone says so. */
+  readonly offline?: OfflineSwitch;
+  /** Told of each decision. */
+  readonly activity?: Activity;
 }
 
 export class Bridge {
+  readonly services: readonly Service[];
   readonly #policy: Policy;
-  readonly #services: readonly Service[];
   readonly #log: Log;
+  readonly #activity: Activity;
 
-  private constructor(policy: Policy, services: readonly Service[], log: Log) {
+  private constructor(policy: Policy, services: readonly Service[], log: Log, activity: Activity) {
+    this.services = services;
     this.#policy = policy;
-    this.#services = services;
     this.#log = log;
+    this.#activity = activity;
   }
 
   /**
@@ -42,10 +48,11 @@ export class Bridge {
    * @throws ProblemError where a module, or a file of `tls`, cannot be used
    */
   static async open(config: Config, log: Log, options: BridgeOptions = {}): Promise<Bridge> {
+    const { offline = new OfflineSwitch(config.offline), activity = new Activity() } = options;
     const services = new Map<string, Service>();
     try {
       for (const service of config.services.values()) {
-        services.set(service.name, await openService(service, isOffline(service.name, config, options), log));
+        services.set(service.name, await openService(service, offline, log));
       }
     } catch (error) {
       await Promise.all([...services.values()].map(({ upstream }) => upstream.close()));
@@ -56,7 +63,7 @@ export class Bridge {
       const service = services.get(target.service)!;
       return { number, when, target: { service, onFailure: target.onFailure } };
     });
-    return new Bridge({ routes, mask: config.mask }, [...services.values()], log);
+    return new Bridge({ routes, mask: config.mask }, [...services.values()], log, activity);
   }
 
   /**
@@ -71,6 +78,7 @@ export class Bridge {
   ): string | null | Promise<string | null> => {
     const subject = { request, requestId: randomUUID(), now: Date.now() };
     const conclude = (decision: Decision) => {
+      this.#activity.record(decision, subject.now);
       logDecision(this.#log, subject, decision, performance.now() - startedAt);
       return decision.action;
     };
@@ -85,18 +93,15 @@ export class Bridge {
 
   /** Resolves when the decisions under way have ended and no connection to a service is open. */
   async close(): Promise<void> {
-    await Promise.all(this.#services.map(({ upstream }) => upstream.close()));
+    await Promise.all(this.services.map(({ upstream }) => upstream.close()));
   }
 }
 
-function isOffline(name: string, { offline }: Config, options: BridgeOptions): boolean {
-  return options.offline === true || (typeof offline === "boolean" ? offline : offline.includes(name));
-}
-
-async function openService(service: ServiceConfig, offline: boolean, log: Log): Promise<Service> {
+async function openService(service: ServiceConfig, offline: OfflineSwitch, log: Log): Promise<Service> {
   const { name, deadline, onFailure } = service;
   const mapping = await inTime(service.mapping);
-  return { name, mapping, upstream: openUpstream(service, log), deadline, onFailure, offline };
+  const upstream = openUpstream(service, log);
+  return { name, mapping, upstream, deadline, onFailure, isOffline: () => offline.isOffline(name) };
 }
 
 /** A module may wait for something when it is imported, but not for ever. */

@@ -52,7 +52,7 @@ export function decide(
 
   const { service, onFailure } = route.target;
   const way: Way = { service: service.name, mapping: service.mapping.name, attempts: 0 };
-  if (service.offline) return failed(OFFLINE, onFailure, subject, way);
+  if (service.isOffline()) return failed(OFFLINE, onFailure, subject, way);
   return ask(service, subject, startedAt, trace).then(
     ({ answer, status, attempts }) => {
       const asked: Way = { ...way, attempts, ...(status !== undefined && { status }) };

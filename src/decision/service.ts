@@ -10,6 +10,6 @@ export interface Service {
   /** For one decision: waiting, attempts and pauses together, in milliseconds. */
   readonly deadline: number;
   readonly onFailure: OnFailure;
-  /** No call is made; on_failure for `offline` answers. */
-  readonly offline: boolean;
+  /** Whether no call is made now, and on_failure for `offline` answers. */
+  readonly isOffline: () => boolean;
 }
