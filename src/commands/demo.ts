@@ -10,8 +10,8 @@ export const demo: Command = {
   help: [
     "Usage: pfxbridge demo",
     "",
-    "Starts an embedded authorization service (AuthZEN and SOAP) with a small table of",
-    "who may send from where, and the bridge in front of it on 127.0.0.1:9998.",
+    "Starts an embedded authorization service (AuthZEN and SOAP) with a small table",
+    "of who may send from where, and the bridge in front of it on 127.0.0.1:9998.",
   ].join("\n"),
   async run(args) {
     readArguments(args, {});

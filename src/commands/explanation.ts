@@ -1,5 +1,6 @@
 /** What `pfxbridge try` shows: each step of one decision, as it happened, with secrets masked. */
 import { randomUUID } from "node:crypto";
+import type { Found } from "../cache/cache.ts";
 import type { Trace } from "../decision/decide.ts";
 import type { Decision } from "../decision/decision.ts";
 import type { Route } from "../decision/routes.ts";
@@ -25,6 +26,7 @@ export class Explanation implements Trace {
   readonly #attempts: AttemptStep[] = [];
   #route: Route | null = null;
   #call: UpstreamRequest | null = null;
+  #found: Found | null = null;
   #decision: Decision | null = null;
 
   constructor(attributes: readonly (readonly [string, string])[], mask: (text: string) => string) {
@@ -46,6 +48,10 @@ export class Explanation implements Trace {
 
   onRendered(call: UpstreamRequest): void {
     this.#call = call;
+  }
+
+  onRemembered(found: Found): void {
+    this.#found = found;
   }
 
   onAttempt(_attempt: number, url: string, headers: ReadonlyMap<string, string>): void {
