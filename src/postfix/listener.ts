@@ -7,6 +7,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
+import { bind, grant } from "./bind.ts";
 import {
   type ConnectionContext,
   type ConnectionLog,
@@ -17,7 +18,7 @@ import {
 import { connectionLimit } from "./descriptors.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { DEFAULT_PARSER_LIMITS, type ParserLimits } from "./parser.ts";
-import { clearSocketFile, type SocketRights, setSocketRights } from "./socketfile.ts";
+import type { SocketRights } from "./socketfile.ts";
 
 export interface ListenerOptions {
   readonly endpoint: Endpoint;
@@ -32,8 +33,6 @@ export interface ListenerOptions {
   readonly limits?: ParserLimits | undefined;
 }
 
-/** Connections that wait to be accepted; the system cuts it to net.core.somaxconn. */
-const BACKLOG = 4096;
 /** Milliseconds without traffic after which the system asks whether the peer is still there. */
 const KEEP_ALIVE_DELAY = 60_000;
 /** Milliseconds between two log lines about connections that could not be taken. */
@@ -50,10 +49,6 @@ export async function listen(
   options: ListenerOptions,
 ): Promise<PolicyListener | { readonly problem: string }> {
   const { endpoint } = options;
-  if (endpoint.kind === "unix") {
-    const problem = await clearSocketFile(endpoint.path);
-    if (problem !== undefined) return { problem: `cannot listen on ${formatEndpoint(endpoint)}: ${problem}` };
-  }
   const server = createServer({
     allowHalfOpen: true,
     noDelay: true,
@@ -63,14 +58,10 @@ export async function listen(
   const problem = await bind(server, endpoint);
   if (problem !== undefined) return { problem };
   const listener = new PolicyListener(server, options);
-  if (endpoint.kind === "unix") {
-    const problem = await setSocketRights(endpoint.path, options.rights ?? {});
-    if (problem !== undefined) {
-      await listener.close({ graceMs: 0 });
-      return { problem: `cannot listen on ${formatEndpoint(endpoint)}: ${problem}` };
-    }
-  }
-  return listener;
+  const refused = await grant(endpoint, options.rights);
+  if (refused === undefined) return listener;
+  await listener.close({ graceMs: 0 });
+  return { problem: refused };
 }
 
 export class PolicyListener {
@@ -173,48 +164,6 @@ export class PolicyListener {
       { listener: this.name, connections: this.#connections.size },
       `a connection was not taken: ${what}; raise the limit (LimitNOFILE= of systemd, ulimit -n)`,
     );
-  }
-}
-
-/** Undefined when bound; else why not, and what to do. */
-function bind(server: Server, endpoint: Endpoint): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const failed = (error: NodeJS.ErrnoException) => resolve(bindProblem(error, endpoint));
-    server.once("error", failed);
-    const listening = () => {
-      server.off("error", failed);
-      resolve(undefined);
-    };
-    if (endpoint.kind === "inet") {
-      server.listen({ host: endpoint.host, port: endpoint.port, backlog: BACKLOG }, listening);
-      return;
-    }
-    // Nobody else may connect before owner and mode are set.
-    const umask = process.umask(0o177);
-    server.listen({ path: endpoint.path, backlog: BACKLOG }, listening);
-    process.umask(umask);
-  });
-}
-
-function bindProblem(error: NodeJS.ErrnoException, endpoint: Endpoint): string {
-  const where = formatEndpoint(endpoint);
-  switch (error.code) {
-    case "EADDRINUSE":
-      return endpoint.kind === "inet"
-        ? `cannot listen on ${where}: the port is in use; stop what listens there (ss -ltnp "sport = :${endpoint.port}" shows it), or choose another port`
-        : `cannot listen on ${where}: another process has just made this socket`;
-    case "EACCES":
-    case "EPERM":
-      return endpoint.kind === "inet"
-        ? `cannot listen on ${where}: ports below 1024 need root, or CAP_NET_BIND_SERVICE; choose a higher one`
-        : `cannot listen on ${where}: the directory is not writable for this user; start as root, or choose another`;
-    case "EADDRNOTAVAIL":
-      return `cannot listen on ${where}: this machine has no such address`;
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return `cannot listen on ${where}: the host name has no address`;
-    default:
-      return `cannot listen on ${where}: ${error.message}`;
   }
 }
 

@@ -22,6 +22,15 @@ export interface BreakerOptions {
 
 export type CircuitState = "closed" | "open" | "half-open";
 
+/** How a circuit stands, for whoever watches. */
+export interface CircuitReport {
+  readonly state: CircuitState;
+  /** When it was last found closed and opened, in milliseconds since 1970; null while it is closed. */
+  readonly openSince: number | null;
+  /** What went wrong last before it opened, or in the last trial; empty while it is closed. */
+  readonly lastFailure: string;
+}
+
 /** The right to make one call; exactly one of the two must be called when it is over. */
 export interface Permit {
   succeeded(): void;
@@ -40,6 +49,7 @@ export class Circuit {
   /** Of every call while the circuit is closed, a new one each time that it closes; null while it is not. */
   #permit: Permit | null;
   #lastFailure = "";
+  #openSince: number | null = null;
 
   constructor(options: BreakerOptions, onChange: (state: CircuitState, detail: string) => void) {
     this.#options = options;
@@ -58,6 +68,12 @@ export class Circuit {
     this.#breaker.on("open", () => this.#opened());
     this.#breaker.on("halfOpen", () => this.#onChange("half-open", "the next call is a trial"));
     this.#breaker.on("close", () => this.#closed());
+  }
+
+  get report(): CircuitReport {
+    if (this.#permit !== null) return { state: "closed", openSince: null, lastFailure: "" };
+    const state = this.#breaker.halfOpen ? "half-open" : "open";
+    return { state, openSince: this.#openSince, lastFailure: this.#lastFailure };
   }
 
   /** Whether a permit would be given now. */
@@ -124,12 +140,14 @@ export class Circuit {
         ? "the trial failed"
         : `${failures} of ${fires} calls in the last ${this.#options.window / 1000} s failed`;
     this.#permit = null;
+    this.#openSince ??= Date.now();
     const next = `next trial in ${this.#options.openFor / 1000} s`;
     this.#onChange("open", `${why}, the last one so: ${this.#lastFailure}; ${next}`);
   }
 
   #closed(): void {
     this.#window.clear();
+    this.#openSince = null;
     this.#permit = new ClosedPermit(this);
     this.#onChange("closed", "the trial succeeded");
   }

@@ -10,9 +10,16 @@ import { Timer } from "./timer.ts";
 /** The weight of a new observation, as in TCP's round-trip estimate (RFC 6298 §2). */
 const GAIN = 1 / 8;
 
+export interface LimiterReport {
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly limit: number;
+}
+
 export class Limiter {
   readonly #limit: number;
   #inFlight = 0;
+  #waiting = 0;
   #first: Waiter | null = null;
   #last: Waiter | null = null;
   #latency = 0;
@@ -25,6 +32,11 @@ export class Limiter {
   /** What a call is expected to take, in milliseconds; 0 before the first was seen. */
   get expectedLatency(): number {
     return this.#latency + 2 * this.#deviation;
+  }
+
+  /** Slots taken, those who wait for one, and how many there are. */
+  get report(): LimiterReport {
+    return { inFlight: this.#inFlight, waiting: this.#waiting, limit: this.#limit };
   }
 
   /** Takes a slot: true, or false when there was none in time. Each slot taken must be released once. */
@@ -56,6 +68,7 @@ export class Limiter {
   }
 
   #enqueue(waiter: Waiter): void {
+    this.#waiting++;
     waiter.ahead = this.#last;
     if (this.#last === null) this.#first = waiter;
     else this.#last.behind = waiter;
@@ -64,6 +77,7 @@ export class Limiter {
 
   /** For the waiter alone: it is in the line no longer. */
   leave(waiter: Waiter): void {
+    this.#waiting--;
     if (waiter.ahead === null) this.#first = waiter.behind;
     else waiter.ahead.behind = waiter.behind;
     if (waiter.behind === null) this.#last = waiter.ahead;

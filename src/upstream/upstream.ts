@@ -3,12 +3,12 @@
  * within the deadline.
  */
 import { Call, type CallContext, type CallResult, type Endpoint, type Interpret } from "./call.ts";
-import { Circuit } from "./circuit.ts";
+import { Circuit, type CircuitReport } from "./circuit.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { Deadline } from "./deadline.ts";
 import type { UpstreamRequest } from "./exchange.ts";
 import { CallHeaders } from "./headers.ts";
-import { Limiter } from "./limiter.ts";
+import { Limiter, type LimiterReport } from "./limiter.ts";
 import type { Trace, UpstreamEvents, UpstreamOptions } from "./options.ts";
 import { Resolver } from "./resolver.ts";
 import { pathJoiner } from "./target.ts";
@@ -16,6 +16,10 @@ import { TlsFiles } from "./tls-files.ts";
 
 const MAX_REPLY_SIZE = 1024 * 1024;
 const MAX_CONNECTION_AGE = 300_000;
+
+export interface UpstreamReport extends LimiterReport {
+  readonly circuits: readonly ({ readonly url: string } & CircuitReport)[];
+}
 
 export class Upstream {
   readonly name: string;
@@ -42,6 +46,12 @@ export class Upstream {
       authenticator: options.authenticator,
       retry: options.retry,
     };
+  }
+
+  /** How the service's calls stand: one circuit for each URL, in the order of the configuration. */
+  get report(): UpstreamReport {
+    const circuits = this.#endpoints.map(({ url, circuit }) => ({ url, ...circuit.report }));
+    return { circuits, ...this.#context.limiter.report };
   }
 
   /**

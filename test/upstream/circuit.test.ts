@@ -156,3 +156,20 @@ describe("the circuit of a service", () => {
     expect(await call({}, 120_000)).toMatchObject({ answer: { cause: "http_5xx" }, attempts: 1 });
   });
 });
+
+describe("the report of a circuit", () => {
+  it("says since when the service has been down, also after failed trials, and what went wrong last", async () => {
+    const { circuit: one } = circuit({ openFor: 30 });
+    expect(one.report).toEqual({ state: "closed", openSince: null, lastFailure: "" });
+    const before = Date.now();
+    await completed(one, "xxxx");
+    const { openSince } = one.report;
+    expect(openSince).toBeGreaterThanOrEqual(before);
+    await expect.poll(() => one.report.state).toBe("half-open");
+    one.admit()?.failed("still down");
+    expect(one.report).toEqual({ state: "open", openSince, lastFailure: "still down" });
+    await expect.poll(() => one.report.state).toBe("half-open");
+    one.admit()?.succeeded();
+    expect(one.report).toEqual({ state: "closed", openSince: null, lastFailure: "" });
+  });
+});
