@@ -10,7 +10,7 @@ import type { UpstreamReply } from "../upstream/exchange.ts";
 export interface Remembered {
   readonly service: string;
   readonly reply: UpstreamReply;
-  /** When the reply was complete. */
+  /** When the decision that asked for it began. */
   readonly storedAt: number;
   /** Until then it answers without a call. */
   readonly freshUntil: number;

@@ -9,6 +9,7 @@
  */
 import { Console } from "node:console";
 import { Writable } from "node:stream";
+import { StorePool } from "../cache/store-pool.ts";
 import type { Config } from "../config/config.ts";
 import { Activity } from "../decision/activity.ts";
 import { Bridge, type BridgeOptions } from "../decision/bridge.ts";
@@ -66,7 +67,11 @@ class Daemon {
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    this.#lasting = { offline: new OfflineSwitch(false, options.offline), activity: new Activity() };
+    this.#lasting = {
+      offline: new OfflineSwitch(false, options.offline),
+      activity: new Activity(),
+      stores: new StorePool(this.#log),
+    };
     this.#listeners = new ListenerSet(this.#answerWhenReady, this.#log);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -182,6 +187,7 @@ class Daemon {
     const grace = this.#longestDeadline + GRACE;
     this.#stdio?.drain();
     await Promise.all([this.#listeners.close(grace), within(grace, this.#stdio?.ended)]);
+    await within(GRACE, this.#lasting.stores.close());
     this.#log.info({}, "stopped");
     this.#log.flush();
     this.#end();

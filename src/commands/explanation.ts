@@ -12,8 +12,14 @@ import type { Failure } from "../upstream/failure.ts";
 interface AttemptStep {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  reply?: { status: number; headers: Record<string, string>; body: string; ms: number };
+  reply?: ShownReply & { ms: number };
   failure?: Failure & { ms: number };
+}
+
+interface ShownReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
 
 /** A reply's body is shown up to here, in characters. */
@@ -59,15 +65,7 @@ export class Explanation implements Trace {
   }
 
   onReply(_attempt: number, reply: UpstreamReply, milliseconds: number): void {
-    const body = reply.body.toString("utf8");
-    const shown =
-      body.length > SHOWN_BODY ? `${body.slice(0, SHOWN_BODY)}… (${reply.body.length} bytes)` : body;
-    this.#attempts.at(-1)!.reply = {
-      status: reply.status,
-      headers: Object.fromEntries(reply.headers),
-      body: shown,
-      ms: tenths(milliseconds),
-    };
+    this.#attempts.at(-1)!.reply = { ...shownReply(reply), ms: tenths(milliseconds) };
   }
 
   onFailure(_attempt: number, failure: Failure, milliseconds: number): void {
@@ -85,6 +83,7 @@ export class Explanation implements Trace {
       request_id: this.requestId,
       route: this.#route?.number,
       call: this.#call ?? undefined,
+      remembered: this.#found === null ? undefined : { age: this.#found.age, fresh: this.#found.fresh },
       attempts: this.#attempts,
       decision: this.#decision,
     };
@@ -99,6 +98,7 @@ export class Explanation implements Trace {
         [...this.request.attributes].map(([name, value]) => `${name}=${value}`),
       ),
       ...paragraph("Route", [this.#routeLine()]),
+      ...this.#rememberedLines(),
       ...this.#attempts.flatMap((step, index) => this.#attemptLines(step, index)),
       ...this.#decisionLines(),
     ];
@@ -111,6 +111,18 @@ export class Explanation implements Trace {
     const { target } = route;
     const leads = "action" in target ? `action ${target.action}` : `service ${target.service.name}`;
     return `${route.number}, ${route.when === null ? "which matches everything" : `when ${route.when.text}`}: ${leads}`;
+  }
+
+  #rememberedLines(): string[] {
+    const found = this.#found;
+    if (found === null) return [];
+    const state = found.fresh ? "fresh" : "past its ttl: used only when the service cannot answer";
+    const { status, headers, body } = shownReply(found.reply);
+    return paragraph("Remembered", [
+      `status ${status}, of ${found.age} s ago, ${state}`,
+      ...headerLines(headers),
+      ...bodyLines(body),
+    ]);
   }
 
   #attemptLines(step: AttemptStep, index: number): string[] {
@@ -158,6 +170,12 @@ const INDENT = 12;
 
 function paragraph(title: string, lines: readonly string[]): string[] {
   return [...lines.map((line, index) => ((index === 0 ? title : "").padEnd(INDENT) + line).trimEnd()), ""];
+}
+
+function shownReply({ status, headers, body }: UpstreamReply): ShownReply {
+  const text = body.toString("utf8");
+  const shown = text.length > SHOWN_BODY ? `${text.slice(0, SHOWN_BODY)}… (${body.length} bytes)` : text;
+  return { status, headers: Object.fromEntries(headers), body: shown };
 }
 
 function headerLines(headers: Readonly<Record<string, string>>): string[] {

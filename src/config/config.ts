@@ -2,7 +2,9 @@
 import type { Condition } from "../expression/expression.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
+import type { PolicyRequest } from "../postfix/request.ts";
 import type { Problem } from "../yaml/problem.ts";
+import type { CacheConfig } from "./cache.ts";
 import type { OnFailure } from "./on-failure.ts";
 import type { Secret } from "./secret.ts";
 
@@ -15,6 +17,8 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   /** Whether no call is made at all, or the services to which none is made. */
   readonly offline: boolean | readonly string[];
+  /** Absent: the bridge takes no commands while it runs. */
+  readonly control?: ControlConfig;
   readonly user?: string;
   readonly group?: string;
   readonly log: LogConfig;
@@ -31,6 +35,19 @@ export interface ListenerConfig {
   readonly mode?: number;
   readonly owner?: string;
   readonly group?: string;
+}
+
+/** Where commands reach the running bridge. */
+export interface ControlConfig {
+  readonly endpoint: Endpoint;
+  /** Of a socket file, as are owner and group. */
+  readonly mode: number;
+  readonly owner?: string;
+  readonly group?: string;
+  /** What every command must show; always there for an inet endpoint. */
+  readonly token?: Secret;
+  /** Where what was switched by hand is kept; absent: a restart forgets it. */
+  readonly state?: string;
 }
 
 export interface ServiceConfig {
@@ -57,6 +74,10 @@ export interface ServiceConfig {
   readonly headers: Readonly<Record<string, string | Secret>>;
   readonly auth: AuthConfig;
   readonly tls: TlsConfig;
+  /** Absent: nothing is remembered. */
+  readonly cache?: CacheConfig;
+  /** Requests that are asked again before what is remembered of them grows old. */
+  readonly warm: readonly PolicyRequest[];
 }
 
 /**

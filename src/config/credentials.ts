@@ -28,7 +28,7 @@ const RESERVED_HEADERS: ReadonlySet<string> = new Set([
 const SECRET_HEADER = /auth|token|secret|key|cookie|pass/i;
 
 /** A secret's value from where it is kept; null, and a problem in the report, when it cannot be had. */
-function readSecret(raw: RawSecret, path: Path, report: Report, masker: Masker): Secret | null {
+export function readSecret(raw: RawSecret, path: Path, report: Report, masker: Masker): Secret | null {
   const value = secretValue(raw, path, report);
   if (value === null) return null;
   masker.add(value);

@@ -10,15 +10,14 @@ import { suggestion } from "../yaml/nearest.ts";
 import { ProblemError } from "../yaml/problem.ts";
 import { checkShape } from "../yaml/schema.ts";
 import type { Config, LogConfig } from "./config.ts";
+import { readControl } from "./control.ts";
 import { readListeners } from "./listeners.ts";
-import { readTrusted } from "./permissions.ts";
+import { MAX_FILE_SIZE, readTrusted } from "./permissions.ts";
 import { Report } from "./report.ts";
 import { readRoutes } from "./routes.ts";
 import { configSchema, type RawConfig } from "./schema.ts";
 import { Masker } from "./secret.ts";
 import { readServices } from "./services.ts";
-
-const MAX_FILE_SIZE = 1024 * 1024;
 
 /**
  * Loads a configuration file.
@@ -50,6 +49,7 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
   const { services, named } = await readServices(raw.services, report, masker);
   const routes = readRoutes(raw.routes, named, report);
   checkOffline(raw, report);
+  const control = raw.control === undefined ? undefined : readControl(raw.control, listeners, report, masker);
   if (raw.group !== undefined && raw.user === undefined) {
     report.error(["group"], '"group" is of use only together with "user"', { key: true });
   }
@@ -60,6 +60,7 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
     services,
     routes,
     offline: raw.offline,
+    ...(control !== undefined && { control }),
     ...(raw.user !== undefined && { user: raw.user }),
     ...(raw.group !== undefined && { group: raw.group }),
     log: readLog(raw.log, report),

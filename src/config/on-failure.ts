@@ -20,7 +20,7 @@ const CLOSED = ["DEFER 4.3.0 Authorization service unavailable, please try again
 const OPEN = ["DUNNO"] as const;
 
 /** Causes that only the service's condition brings about. The others could be provoked by a sender. */
-const NOT_PROVOKED: ReadonlySet<Cause> = new Set([
+export const NOT_PROVOKED: ReadonlySet<Cause> = new Set([
   "unreachable",
   "timeout",
   "circuit_open",

@@ -5,6 +5,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
+/** Of a configuration file, in bytes. */
+export const MAX_FILE_SIZE = 1024 * 1024;
+
 const WRITABLE_BY_GROUP = 0o020;
 const WRITABLE_BY_OTHERS = 0o002;
 const STICKY = 0o1000;

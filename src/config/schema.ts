@@ -11,17 +11,30 @@ const secret = z.union([text, z.strictObject({ env: text }), z.strictObject({ fi
   error: "expected a secret: a text in quotes, { env: NAME } or { file: PATH }",
 });
 
+const mode = z
+  .string({ error: 'expected a file mode in quotes, such as "0660"' })
+  .regex(/^0?[0-7]{3}$/, { error: 'expected a file mode in quotes, such as "0660"' });
+
 const listener = z.union([
   text,
   z.strictObject({
     endpoint: text,
     name: text.optional(),
-    mode: z
-      .string({ error: 'expected a file mode in quotes, such as "0660"' })
-      .regex(/^0?[0-7]{3}$/, { error: 'expected a file mode in quotes, such as "0660"' })
-      .optional(),
+    mode: mode.optional(),
     owner: text.optional(),
     group: text.optional(),
+  }),
+]);
+
+const control = z.union([
+  text,
+  z.strictObject({
+    endpoint: text,
+    mode: mode.optional(),
+    owner: text.optional(),
+    group: text.optional(),
+    token: secret.optional(),
+    state: text.optional(),
   }),
 ]);
 
@@ -68,6 +81,21 @@ const service = z.strictObject({
       bearer: secret.optional(),
     })
     .optional(),
+  cache: z
+    .strictObject({
+      store: text.default("memory"),
+      ttl: duration(0).default(60_000),
+      stale_if_error: duration(0).default(24 * 3600_000),
+      stale_causes: z.array(z.enum(CAUSES)).default([]),
+      max_entries: whole(1, 1_000_000_000).default(100_000),
+      only: z.array(text).min(1).default(["permit", "deny"]),
+      key: text.optional(),
+      timeout: duration(1).default(50),
+      secret: secret.optional(),
+      mark_stale: text.optional(),
+    })
+    .optional(),
+  warm: text.optional(),
   tls: z
     .strictObject({
       ca: text.optional(),
@@ -92,6 +120,7 @@ export const configSchema = z.strictObject({
   offline: z
     .union([z.boolean(), z.array(text)], { error: "expected true, false or a list of services" })
     .default(false),
+  control: control.optional(),
   user: text.optional(),
   group: text.optional(),
   log: z
@@ -105,6 +134,7 @@ export const configSchema = z.strictObject({
 
 export type RawConfig = z.output<typeof configSchema>;
 export type RawListener = z.output<typeof listener>;
+export type RawControl = z.output<typeof control>;
 export type RawService = z.output<typeof service>;
 export type RawRoute = z.output<typeof route>;
 export type RawSecret = z.output<typeof secret>;

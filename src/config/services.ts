@@ -1,5 +1,8 @@
 /** `services`: the authorization services, how they are reached and what is asked of them. */
+import type { PolicyRequest } from "../postfix/request.ts";
 import type { Path } from "../yaml/position.ts";
+import { ProblemError } from "../yaml/problem.ts";
+import { type CacheConfig, readCache } from "./cache.ts";
 import type { ServiceConfig, TlsConfig } from "./config.ts";
 import { authHeaderNames, readAuth, readHeaders } from "./credentials.ts";
 import { formatDuration } from "./duration.ts";
@@ -10,6 +13,7 @@ import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
 import { type Masker, Secret } from "./secret.ts";
 import { readUrls } from "./urls.ts";
+import { readWarmFile } from "./warm.ts";
 
 /** smtpd_policy_service_timeout: Postfix waits no longer, and asks again. */
 const POSTFIX_TIMEOUT = 100_000;
@@ -42,14 +46,16 @@ export async function readServices(
     const mapping = await readMapping(rawService, [...path, "mapping"], report);
     named.set(name, settings);
     if (mapping === undefined) continue;
-    const service: ServiceConfig = { ...settings, mapping };
+    const cache = readCache(rawService.cache, mapping, [...path, "cache"], report, masker);
+    const warm = readWarm(rawService, cache, path, report);
+    const service: ServiceConfig = { ...settings, mapping, warm, ...(cache && { cache }) };
     checkHeaderOwners(service, Object.keys(rawService.headers), path, report);
     services.set(name, service);
   }
   return { services, named };
 }
 
-type Settings = Omit<ServiceConfig, "mapping">;
+type Settings = Omit<ServiceConfig, "mapping" | "cache" | "warm">;
 
 /** Everything but the mapping. */
 function readSettings(name: string, raw: RawService, path: Path, report: Report, masker: Masker): Settings {
@@ -81,6 +87,27 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
   checkTimes(settings, path, report);
   checkTransport(settings, path, report);
   return settings;
+}
+
+function readWarm(
+  { warm }: RawService,
+  cache: CacheConfig | undefined,
+  path: Path,
+  report: Report,
+): readonly PolicyRequest[] {
+  if (warm === undefined) return [];
+  if (cache === undefined) {
+    report.error([...path, "warm"], "warm needs a cache, which keeps what is asked beforehand", {
+      key: true,
+    });
+  }
+  try {
+    return readWarmFile(report.resolve(warm));
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    report.include(error.problems);
+    return [];
+  }
 }
 
 const DEFAULT_MAX_BACKOFF = 500;

@@ -1,12 +1,22 @@
 /** An authorization service as a decision sees it: how it is asked, and what is answered when it cannot be. */
+import type { DecisionCache } from "../cache/cache.ts";
+import type { Flights } from "../cache/flights.ts";
 import type { OnFailure } from "../config/on-failure.ts";
 import type { Mapping } from "../mapping/mapping.ts";
+import type { CallResult } from "../upstream/call.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { Answer } from "./ask.ts";
+import type { Refresher } from "./refresher.ts";
 
 export interface Service {
   readonly name: string;
   readonly mapping: Mapping;
   readonly upstream: Upstream;
+  /** Null: nothing is remembered. */
+  readonly cache: DecisionCache | null;
+  /** Calls under way that identical ones can join. */
+  readonly flights: Flights<CallResult<Answer>>;
+  readonly refresher: Refresher | null;
   /** For one decision: waiting, attempts and pauses together, in milliseconds. */
   readonly deadline: number;
   readonly onFailure: OnFailure;

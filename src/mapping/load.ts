@@ -3,6 +3,8 @@
  *
  * A module is only looked at here; its code runs when `instantiate` is called, after the process gave up root's rights.
  */
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
 import { fileProblem, readTrusted } from "../config/permissions.ts";
 import { createScope } from "../expression/scope.ts";
 import { requestVariables } from "../expression/variables.ts";
@@ -43,6 +45,10 @@ export interface LoadedMapping {
   readonly file: string;
   /** Of the headers that its calls set, in lower case; empty for a module, which is not known to anybody yet. */
   readonly headerNames: readonly string[];
+  /** The variables that its calls read; undefined for a module, of which nobody knows. */
+  readonly names?: ReadonlySet<string>;
+  /** Changes with its content and its parameters. */
+  readonly version: string;
   readonly warnings: readonly Problem[];
   readonly examples: readonly Example[];
   /**
@@ -74,8 +80,9 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     if (problem !== undefined) throw unusable(file, problem);
     const { parameters } = options;
     const instantiate = () => loadModuleMapping({ name, file, parameters, reply });
+    const version = versionOf(String(statSync(file).mtimeMs), parameters);
     const none = { headerNames: [], warnings: [], examples: [] };
-    return { name, file, ...none, instantiate, check: async () => [], probe: async () => [] };
+    return { name, file, version, ...none, instantiate, check: async () => [], probe: async () => [] };
   }
   const source = readTrusted(file, MAX_FILE_SIZE);
   if ("problem" in source) throw unusable(file, source.problem);
@@ -96,6 +103,8 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     name,
     file,
     headerNames: mapping.headerNames,
+    names: compiled.request.names,
+    version: versionOf(source.text, values),
     warnings: compiled.warnings,
     examples: compiled.examples,
     instantiate: async () => mapping,
@@ -105,6 +114,12 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
         document.problem(["request"], message, { severity: "warning", key: true }),
       ),
   };
+}
+
+function versionOf(content: string, parameters: Readonly<Record<string, unknown>>): string {
+  return createHash("sha256")
+    .update(JSON.stringify([content, parameters]))
+    .digest("base64url");
 }
 
 function unusable(file: string, message: string): ProblemError {

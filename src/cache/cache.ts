@@ -1,0 +1,145 @@
+/**
+ * The remembered decisions of one service: what may be kept, what may be used, and for how long.
+ *
+ * Kept is the service's reply, not the action: rules run again for each request, since they may look at more of it
+ * than the service saw. Only what a rule answered is kept, never a default.
+ */
+import type { Subject, Verdict } from "../mapping/mapping.ts";
+import { isRefusal, verbOf } from "../postfix/action.ts";
+import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
+import type { Cause, Failure } from "../upstream/failure.ts";
+import { freshness, type Lifetimes } from "./freshness.ts";
+import { Revocations } from "./revocations.ts";
+import type { Remembered, Store } from "./store.ts";
+
+export interface CachePolicy extends Lifetimes {
+  /** Causes of failure for which a reply past its ttl answers. */
+  readonly staleCauses: ReadonlySet<Cause>;
+  /** `permit`, `deny`, or verbs: the actions whose replies are kept. */
+  readonly only: ReadonlySet<string>;
+  /** Replaces a DUNNO that comes from a reply past its ttl; null: nothing does. */
+  readonly markStale: string | null;
+}
+
+/** The key of a call and the request that led to it; a failure where `cache.key` cannot be rendered. */
+export type KeyOf = (call: UpstreamRequest, subject: Subject) => string | Failure | Promise<string | Failure>;
+
+/** A remembered reply that may be used. */
+export interface Found {
+  readonly reply: UpstreamReply;
+  readonly fresh: boolean;
+  /** In milliseconds since 1970. */
+  readonly freshUntil: number;
+  /** In whole seconds. */
+  readonly age: number;
+  /** Soon no longer fresh, and it is in use: time to ask again. */
+  readonly due: boolean;
+}
+
+export interface CacheCounters {
+  hits: number;
+  misses: number;
+  stale: number;
+  stored: number;
+}
+
+/** Larger replies are not kept, in bytes. */
+const MOST_KEPT = 64 * 1024;
+/** The last part of the ttl, in which an entry that is used is asked again. */
+const DUE_PART = 0.1;
+
+export class DecisionCache {
+  readonly store: Store;
+  readonly counters: CacheCounters = { hits: 0, misses: 0, stale: 0, stored: 0 };
+  readonly #service: string;
+  readonly #policy: CachePolicy;
+  readonly key: KeyOf;
+  readonly #revocations = new Revocations();
+
+  constructor(service: string, policy: CachePolicy, store: Store, keyOf: KeyOf) {
+    this.#service = service;
+    this.#policy = policy;
+    this.store = store;
+    this.key = keyOf;
+    store.onRevocation((revocation) => this.#revocations.add(revocation, LONGEST_LIFE));
+  }
+
+  /** What is remembered and may still be used, fresh or stale. At once, unless the store has to be waited for. */
+  find(key: string, subject: Subject): Found | undefined | Promise<Found | undefined> {
+    const entry = this.store.get(key);
+    if (entry instanceof Promise) return entry.then((found) => this.#usable(found, subject));
+    return this.#usable(entry, subject);
+  }
+
+  #usable(entry: Remembered | undefined, subject: Subject): Found | undefined {
+    const now = Date.now();
+    // From the future: a clock has jumped, and how old it is nobody knows.
+    if (
+      entry === undefined ||
+      entry.storedAt > now ||
+      now >= entry.staleUntil ||
+      entry.service !== this.#service ||
+      this.#revocations.cover(entry, subject.request.attributes)
+    ) {
+      this.counters.misses++;
+      return undefined;
+    }
+    const fresh = now < entry.freshUntil;
+    if (fresh) this.counters.hits++;
+    return {
+      reply: entry.reply,
+      fresh,
+      freshUntil: entry.freshUntil,
+      age: Math.floor((now - entry.storedAt) / 1000),
+      due: fresh && entry.freshUntil - now < (entry.freshUntil - entry.storedAt) * DUE_PART,
+    };
+  }
+
+  /**
+   * Keeps a reply that a rule has answered, if it may be kept.
+   *
+   * @returns until when it is fresh, in milliseconds since 1970; null where it was not kept
+   */
+  keep(key: string, reply: UpstreamReply, verdict: Verdict, subject: Subject): number | null {
+    if (reply.body.length > MOST_KEPT || !this.#isKept(verdict.action)) return null;
+    // When it was asked for: a revocation that came while the service was thinking covers it.
+    const storedAt = subject.now;
+    const times = freshness(reply.headers, storedAt, this.#policy);
+    if (times === null || times.staleUntil <= storedAt) {
+      this.store.delete(key);
+      return null;
+    }
+    const { attributes, listener, recipients } = subject.request;
+    this.counters.stored++;
+    this.store.set(key, {
+      service: this.#service,
+      reply,
+      storedAt,
+      ...times,
+      asked: { attributes, listener, recipients },
+    });
+    return times.freshUntil;
+  }
+
+  #isKept(action: string): boolean {
+    const { only } = this.#policy;
+    const verb = verbOf(action);
+    if (only.has(verb)) return true;
+    if (verb.startsWith("DEFER") || verb.startsWith("4")) return false;
+    return only.has(isRefusal(action) || verb === "DISCARD" ? "deny" : "permit");
+  }
+
+  /** Whether a stale reply answers a failure with this cause. */
+  covers(cause: Cause): boolean {
+    return this.#policy.staleCauses.has(cause);
+  }
+
+  /** The action that a stale reply's action becomes. */
+  marked(action: string): string {
+    this.counters.stale++;
+    return action === "DUNNO" && this.#policy.markStale !== null ? this.#policy.markStale : action;
+  }
+}
+
+/** freshness() lets no entry live longer: fresh and stale, 30 days each. */
+export const LONGEST_LIFE = 60 * 24 * 3600 * 1000;

@@ -1,0 +1,32 @@
+/**
+ * What two requests must have in common to share a remembered reply: everything that the service could have told apart.
+ *
+ * That is the call as rendered, with the service, the mapping's content and the identity that `auth` shows. The key is
+ * a hash, so that it says nothing to those who can read a store.
+ */
+import { createHash } from "node:crypto";
+import type { UpstreamRequest } from "../upstream/exchange.ts";
+
+/**
+ * Makes the key function of one service, 43 characters for each call.
+ *
+ * @param scope what all of its calls have in common: name, URLs, mapping version, identity
+ */
+export function callKey(scope: readonly string[]): (call: UpstreamRequest) => string {
+  const prefix = digest(JSON.stringify(scope));
+  return ({ method, path, headers, body }) => {
+    let text = `${prefix}\0${method}\0${path}\0`;
+    for (const name in headers) text += `${name}:${headers[name]}\n`;
+    return digest(`${text}\0${body ?? ""}`);
+  };
+}
+
+/** The same for a text that the operator's own `cache.key` gave. */
+export function textKey(scope: readonly string[]): (text: string) => string {
+  const prefix = digest(JSON.stringify([...scope, "cache.key"]));
+  return (text) => digest(`${prefix}\0${text}`);
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
+}

@@ -1,0 +1,121 @@
+/** `cache` and `warm` of a service: which decisions are remembered, where, and for how long. */
+import { parseStoreUrl, type StoreUrl } from "../cache/open-store.ts";
+import { ExpressionError } from "../expression/expression.ts";
+import { createScope } from "../expression/scope.ts";
+import { compileTemplate, type Template } from "../expression/template.ts";
+import type { LoadedMapping } from "../mapping/load.ts";
+import { isReplyCode, VERBS } from "../postfix/action.ts";
+import type { Cause } from "../upstream/failure.ts";
+import { suggestion } from "../yaml/nearest.ts";
+import type { Path } from "../yaml/position.ts";
+import { readAction } from "./action.ts";
+import { readSecret } from "./credentials.ts";
+import { NOT_PROVOKED } from "./on-failure.ts";
+import type { Report } from "./report.ts";
+import type { RawService } from "./schema.ts";
+import type { Masker, Secret } from "./secret.ts";
+
+/** Times in milliseconds. */
+export interface CacheConfig {
+  readonly store: StoreUrl;
+  readonly ttl: number;
+  readonly staleIfError: number;
+  /** Causes for which a reply past its ttl answers. */
+  readonly staleCauses: ReadonlySet<Cause>;
+  readonly maxEntries: number;
+  /** `permit`, `deny`, or verbs. */
+  readonly only: ReadonlySet<string>;
+  /** Replaces the call as what two requests must have in common to share a reply. */
+  readonly key: Template | null;
+  /** For one look into the store. */
+  readonly timeout: number;
+  /** Signs what leaves the process. */
+  readonly secret: Secret | null;
+  /** Replaces a DUNNO that comes from a reply past its ttl. */
+  readonly markStale: string | null;
+}
+
+/** Attributes that are another with every message, or nearly so: nothing would ever be found again. */
+const EVER_NEW = ["instance", "queue_id", "client_port", "attributes", "size"];
+const CLASSES: ReadonlySet<string> = new Set(["permit", "deny"]);
+
+/** Undefined where the service remembers nothing. */
+export function readCache(
+  raw: RawService["cache"],
+  mapping: LoadedMapping | undefined,
+  path: Path,
+  report: Report,
+  masker: Masker,
+): CacheConfig | undefined {
+  if (raw === undefined) return undefined;
+  const store = readStore(raw.store, [...path, "store"], report, masker);
+  const key = raw.key === undefined ? null : readKey(raw.key, [...path, "key"], report);
+  const names = key?.names ?? mapping?.names;
+  const everNew = EVER_NEW.filter((name) => names?.has(name));
+  if (everNew.length > 0) {
+    const where = key === null ? "the call contains" : "cache.key contains";
+    const message = `${where} ${everNew.join(", ")}, which changes with every message: nothing would be found again; take it out of the mapping, or say in cache.key what matters`;
+    report.warn(key === null ? path : [...path, "key"], message, { key: true });
+  }
+  if (raw.ttl === 0 && raw.stale_if_error === 0) {
+    report.warn(path, "with ttl and stale_if_error both 0 nothing is ever remembered", { key: true });
+  }
+  const secret =
+    raw.secret === undefined ? null : readSecret(raw.secret, [...path, "secret"], report, masker);
+  if (store?.kind === "redis" && raw.secret === undefined) {
+    report.warn(
+      [...path, "store"],
+      "whoever can write to this Redis can forge decisions; set cache.secret, which signs them",
+    );
+  }
+  return {
+    store: store ?? { kind: "memory" },
+    ttl: raw.ttl,
+    staleIfError: raw.stale_if_error,
+    staleCauses: new Set([...NOT_PROVOKED, ...raw.stale_causes]),
+    maxEntries: raw.max_entries,
+    only: readOnly(raw.only, [...path, "only"], report),
+    key,
+    timeout: raw.timeout,
+    secret,
+    markStale: readMark(raw.mark_stale, [...path, "mark_stale"], report),
+  };
+}
+
+function readStore(text: string, path: Path, report: Report, masker: Masker): StoreUrl | undefined {
+  const store = parseStoreUrl(text, (file) => report.resolve(file));
+  if ("problem" in store) {
+    report.error(path, store.problem);
+    return undefined;
+  }
+  if (store.kind === "redis" && store.password !== undefined) masker.add(store.password);
+  return store;
+}
+
+function readKey(text: string, path: Path, report: Report): Template | null {
+  try {
+    return compileTemplate(text, createScope("request", []));
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    report.error(path, error.message, { offset: error.offset });
+    return null;
+  }
+}
+
+function readOnly(raw: readonly string[], path: Path, report: Report): ReadonlySet<string> {
+  for (const [index, word] of raw.entries()) {
+    if (CLASSES.has(word) || VERBS.has(word) || isReplyCode(word)) continue;
+    const hint =
+      suggestion(word, [...CLASSES, ...VERBS]) || "; expected permit, deny, or a verb such as DEFER";
+    report.error([...path, index], `"${word}" is no kind of decision${hint}`);
+  }
+  return new Set(raw);
+}
+
+function readMark(raw: string | undefined, path: Path, report: Report): string | null {
+  if (raw === undefined) return null;
+  const action = readAction(raw);
+  if (!("problem" in action)) return action.action;
+  report.error(path, action.problem);
+  return null;
+}

@@ -1,0 +1,104 @@
+/** `control`: where the running bridge takes commands (`pfxbridge status`, `offline`, `forget` …), and from whom. */
+import { isIPv4 } from "node:net";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { type Endpoint, formatEndpoint, parseEndpoint } from "../postfix/endpoint.ts";
+import { readYaml } from "../yaml/document.ts";
+import { ProblemError } from "../yaml/problem.ts";
+import { checkShape } from "../yaml/schema.ts";
+import type { ControlConfig, ListenerConfig } from "./config.ts";
+import { readSecret } from "./credentials.ts";
+import { MAX_FILE_SIZE, readTrusted } from "./permissions.ts";
+import { Report } from "./report.ts";
+import { configSchema, type RawControl } from "./schema.ts";
+import { Masker } from "./secret.ts";
+
+const SOCKET_FILE_KEYS = ["mode", "owner", "group"] as const;
+/** Of the control socket: its owner alone. */
+const DEFAULT_MODE = 0o600;
+
+export function readControl(
+  raw: RawControl,
+  listeners: readonly ListenerConfig[],
+  report: Report,
+  masker: Masker,
+): ControlConfig | undefined {
+  const { endpoint: text, mode, owner, group, token, state } = typeof raw === "string" ? only(raw) : raw;
+  const path = typeof raw === "string" ? ["control"] : ["control", "endpoint"];
+  const endpoint = parseEndpoint(text);
+  if ("problem" in endpoint) {
+    report.error(path, endpoint.problem);
+    return undefined;
+  }
+  if (listeners.some((listener) => formatEndpoint(listener.endpoint) === formatEndpoint(endpoint))) {
+    report.error(path, "this endpoint stands under listen as well; Postfix and commands need one each");
+  }
+  if (endpoint.kind === "inet") {
+    for (const key of SOCKET_FILE_KEYS.filter((key) => typeof raw !== "string" && raw[key] !== undefined)) {
+      report.error(["control", key], `"${key}" is of use only for a unix: socket`, { key: true });
+    }
+    checkNetwork(endpoint, raw, path, report);
+  }
+  const secret = token === undefined ? undefined : readSecret(token, ["control", "token"], report, masker);
+  const stateFile = state === undefined ? defaultState(endpoint) : report.resolve(state);
+  return {
+    endpoint,
+    mode: mode === undefined ? DEFAULT_MODE : Number.parseInt(mode, 8),
+    ...(owner !== undefined && { owner }),
+    ...(group !== undefined && { group }),
+    ...(secret && { token: secret }),
+    ...(stateFile !== undefined && { state: stateFile }),
+  };
+}
+
+/**
+ * Only what a command needs to find the running bridge: the rest of the file may be in need of repair meanwhile.
+ *
+ * @returns undefined where the file has no `control`
+ * @throws ProblemError
+ */
+export function loadControl(file: string): ControlConfig | undefined {
+  const path = resolve(file);
+  const content = readTrusted(path, MAX_FILE_SIZE);
+  if ("problem" in content) throw new ProblemError([{ file, message: content.problem, severity: "error" }]);
+  const document = readYaml(path, content.text);
+  const { control } = checkShape(document, z.looseObject({ control: configSchema.shape.control }));
+  if (control === undefined) return undefined;
+  const report = new Report(document);
+  const config = readControl(control, [], report, new Masker());
+  if (report.failed) throw new ProblemError(report.problems.filter(({ severity }) => severity === "error"));
+  return config;
+}
+
+function only(endpoint: string): Exclude<RawControl, string> {
+  return { endpoint };
+}
+
+function checkNetwork(
+  endpoint: Endpoint & { kind: "inet" },
+  raw: RawControl,
+  path: string[],
+  report: Report,
+) {
+  if (typeof raw === "string" || raw.token === undefined) {
+    report.error(
+      path,
+      "on this machine anybody can connect to an inet: endpoint, so it needs a token: " +
+        "control: { endpoint: …, token: { file: PATH } }; or use a unix: socket",
+    );
+  }
+  if (!isLoopback(endpoint.host)) {
+    report.warn(path, "the token crosses the network in the clear; better use 127.0.0.1, or ssh to the host");
+  }
+  if (typeof raw !== "string" && raw.state === undefined) {
+    report.warn(path, "a restart forgets what was switched offline by hand; name a file with control.state");
+  }
+}
+
+function defaultState(endpoint: Endpoint): string | undefined {
+  return endpoint.kind === "unix" ? `${endpoint.path}.state.json` : undefined;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+}

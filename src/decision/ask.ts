@@ -1,0 +1,218 @@
+/**
+ * From a service to a decision: what is remembered, a call, what is remembered in spite of its age, on_failure; whichever
+ * comes first.
+ *
+ *     render ─▶ remembered? ─▶ call ─▶ rules ─▶ Decision
+ *                   │ fresh      │ failure
+ *                   ▼            ▼
+ *               Decision     remembered, stale? ─▶ Decision
+ *                                │ no
+ *                                ▼
+ *                            on_failure ─▶ Decision
+ *
+ * Whatever is there at once is decided at once, without a promise.
+ */
+import type { Found } from "../cache/cache.ts";
+import { answerTo, type OnFailure } from "../config/on-failure.ts";
+import { isFailure, type Subject, type Verdict } from "../mapping/mapping.ts";
+import type { CallResult } from "../upstream/call.ts";
+import { Deadline } from "../upstream/deadline.ts";
+import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
+import type { Failure } from "../upstream/failure.ts";
+import type { Trace as UpstreamTrace } from "../upstream/options.ts";
+import type { Decision } from "./decision.ts";
+import type { Service } from "./service.ts";
+
+/** A reply that a rule has answered. */
+export interface Answer {
+  readonly reply: UpstreamReply;
+  readonly verdict: Verdict;
+}
+
+/** Told of each step, for `pfxbridge try`. */
+export interface AskTrace extends UpstreamTrace {
+  onRendered(request: UpstreamRequest): void;
+  onRemembered(found: Found): void;
+}
+
+type MaybePromise<T> = T | Promise<T>;
+
+/** One request on its way through a service. */
+export class Asking {
+  readonly #service: Service;
+  readonly #subject: Subject;
+  readonly #onFailure: OnFailure;
+  readonly #deadline: Deadline;
+  readonly #trace: AskTrace | undefined;
+
+  /** @param startedAt by `performance.now()` */
+  constructor(
+    service: Service,
+    subject: Subject,
+    onFailure: OnFailure,
+    startedAt: number,
+    trace: AskTrace | undefined,
+  ) {
+    this.#service = service;
+    this.#subject = subject;
+    this.#onFailure = onFailure;
+    this.#deadline = new Deadline(startedAt + service.deadline - performance.now());
+    this.#trace = trace;
+  }
+
+  decide(): MaybePromise<Decision> {
+    const { mapping, cache } = this.#service;
+    if (cache === null && this.#service.isOffline()) return this.#failed(OFFLINE);
+    const rendering = mapping.render(this.#subject);
+    if (!(rendering instanceof Promise)) return this.#rendered(rendering);
+    return this.#deadline.cut(rendering, RENDERING_LATE).then((request) => this.#rendered(request));
+  }
+
+  #rendered(request: UpstreamRequest | Failure): MaybePromise<Decision> {
+    if (isFailure(request)) return this.#failed(request);
+    this.#trace?.onRendered(request);
+    const { cache } = this.#service;
+    if (cache === null) return this.#call(request).then((result) => this.#concluded(result));
+    return after(cache.key(request, this.#subject), (key) => {
+      if (typeof key !== "string") return this.#failed(key);
+      return after(cache.find(key, this.#subject), (found) => this.#recalled(request, key, found));
+    });
+  }
+
+  /** What the store had for this call, if anything. */
+  #recalled(request: UpstreamRequest, key: string, found: Found | undefined): MaybePromise<Decision> {
+    if (found !== undefined) this.#trace?.onRemembered(found);
+    const offline = this.#service.isOffline();
+    if (found === undefined || (!found.fresh && !offline)) {
+      return offline ? this.#failed(OFFLINE) : this.#ask(request, key, found);
+    }
+    return after(this.#interpret(found.reply), (answer) => {
+      if (isFailure(answer)) return offline ? this.#failed(OFFLINE) : this.#ask(request, key, undefined);
+      if (!found.fresh) return this.#stale(answer.verdict, found, OFFLINE, { attempts: 0 });
+      if (found.due && !offline) this.#service.refresher?.refresh(key, this.#subject);
+      return this.#decided(answer, "cache", { attempts: 0, status: found.reply.status }, found.age);
+    });
+  }
+
+  /**
+   * Asks the service whatever is remembered, and keeps what it replies.
+   *
+   * @returns what is remembered now for this request; undefined where nothing is
+   * @throws Error when the service cannot be asked
+   */
+  async renew(): Promise<Found | undefined> {
+    const { mapping, cache } = this.#service;
+    const request = await this.#deadline.cut(Promise.resolve(mapping.render(this.#subject)), RENDERING_LATE);
+    if (cache === null || isFailure(request)) return undefined;
+    const key = await cache.key(request, this.#subject);
+    if (typeof key !== "string") return undefined;
+    const { answer } = await this.#joinOrCall(request, key);
+    if (isFailure(answer)) throw new Error(answer.detail);
+    return cache.find(key, this.#subject);
+  }
+
+  async #ask(request: UpstreamRequest, key: string, found: Found | undefined): Promise<Decision> {
+    const result = await this.#joinOrCall(request, key);
+    if (!isFailure(result.answer)) return this.#decided(result.answer, "upstream", result);
+    if (found !== undefined && this.#service.cache?.covers(result.answer.cause)) {
+      const answer = await this.#interpret(found.reply);
+      if (!isFailure(answer)) return this.#stale(answer.verdict, found, result.answer, result);
+    }
+    return this.#failed(result.answer, result);
+  }
+
+  /** Identical calls in flight are one call; its reply answers each by the rules anew. */
+  async #joinOrCall(request: UpstreamRequest, key: string): Promise<CallResult<Answer>> {
+    const { flights, cache } = this.#service;
+    for (;;) {
+      const { result, joined } = await flights.fly(key, this.#deadline, JOINED_LATE, async () => {
+        const own = await this.#call(request);
+        if (!isFailure(own.answer)) cache?.keep(key, own.answer.reply, own.answer.verdict, this.#subject);
+        return own;
+      });
+      if (!joined || result === JOINED_LATE) return result;
+      if (isFailure(result.answer)) {
+        // It may have failed only because the other's time was up before ours.
+        if (endedByTime(result.answer) && this.#deadline.remaining() > 0) continue;
+        return result;
+      }
+      return { ...result, answer: await this.#interpret(result.answer.reply) };
+    }
+  }
+
+  #call(request: UpstreamRequest): Promise<CallResult<Answer>> {
+    const { upstream } = this.#service;
+    return upstream.call(request, this.#subject.requestId, this.#deadline, this.#interpret, this.#trace);
+  }
+
+  readonly #interpret = (reply: UpstreamReply): MaybePromise<Answer | Failure> => {
+    const verdict = this.#service.mapping.interpret(reply, this.#subject);
+    return after(verdict, (verdict) => (isFailure(verdict) ? verdict : { reply, verdict }));
+  };
+
+  #concluded(result: CallResult<Answer>): Decision {
+    return isFailure(result.answer)
+      ? this.#failed(result.answer, result)
+      : this.#decided(result.answer, "upstream", result);
+  }
+
+  #decided({ verdict }: Answer, source: "upstream" | "cache", calls: Calls, age?: number): Decision {
+    return {
+      ...this.#common(calls),
+      action: verdict.action,
+      source,
+      rule: verdict.rule,
+      ...(age !== undefined && { age }),
+    };
+  }
+
+  #stale(verdict: Verdict, found: Found, { cause, detail }: Failure, calls: Calls): Decision {
+    return {
+      ...this.#common(calls),
+      action: this.#service.cache?.marked(verdict.action) ?? verdict.action,
+      source: "stale",
+      cause,
+      detail,
+      rule: verdict.rule,
+      age: found.age,
+    };
+  }
+
+  #failed({ cause, detail }: Failure, calls: Calls = { attempts: 0 }): Decision {
+    return {
+      ...this.#common(calls),
+      action: answerTo(this.#onFailure, cause, this.#subject.requestId),
+      source: "default",
+      cause,
+      detail,
+    };
+  }
+
+  #common({ attempts, status }: Calls): Pick<Decision, "service" | "mapping" | "attempts" | "status"> {
+    const { name, mapping } = this.#service;
+    return { service: name, mapping: mapping.name, attempts, ...(status !== undefined && { status }) };
+  }
+}
+
+type Calls = Pick<CallResult<Answer>, "attempts" | "status">;
+
+function after<T, R>(value: MaybePromise<T>, then: (value: T) => MaybePromise<R>): MaybePromise<R> {
+  return value instanceof Promise ? value.then(then) : then(value);
+}
+
+function endedByTime({ cause }: Failure): boolean {
+  return cause === "timeout" || cause === "overload";
+}
+
+const RENDERING_LATE: Failure = {
+  cause: "timeout",
+  detail: "the mapping had not finished with the request when the deadline came",
+};
+const JOINED_LATE: CallResult<Answer> = {
+  answer: {
+    cause: "timeout",
+    detail: "the same call, made for another request, had not ended when the deadline came",
+  },
+  attempts: 0,
+};
+const OFFLINE: Failure = { cause: "offline", detail: "switched offline: no call is made" };

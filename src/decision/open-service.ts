@@ -1,0 +1,76 @@
+/** From a service's configuration to the service as decisions see it. */
+import { Flights } from "../cache/flights.ts";
+import type { StorePool } from "../cache/store-pool.ts";
+import type { ServiceConfig } from "../config/config.ts";
+import type { LoadedMapping } from "../mapping/load.ts";
+import type { Mapping } from "../mapping/mapping.ts";
+import type { Log } from "../observe/log.ts";
+import { ProblemError } from "../yaml/problem.ts";
+import { Asking } from "./ask.ts";
+import type { OfflineSwitch } from "./offline.ts";
+import { openCache } from "./open-cache.ts";
+import { openUpstream } from "./open-upstream.ts";
+import { Refresher } from "./refresher.ts";
+import type { Service } from "./service.ts";
+
+/** In milliseconds. */
+const MODULE_LOAD_TIME = 10_000;
+
+/** @throws ProblemError where a module, or a file of `tls`, cannot be used */
+export async function openService(
+  config: ServiceConfig,
+  offline: OfflineSwitch,
+  stores: StorePool,
+  log: Log,
+): Promise<Service> {
+  const { name, deadline, onFailure } = config;
+  const mapping = await inTime(config.mapping);
+  const cache =
+    config.cache === undefined
+      ? null
+      : openCache(config, config.cache, mapping, await stores.open(name, config.cache));
+  const isOffline = () => offline.isOffline(name);
+  const refresher: Refresher | null =
+    cache === null
+      ? null
+      : new Refresher(
+          (subject) => new Asking(service, subject, onFailure, performance.now(), undefined).renew(),
+          () => !isOffline(),
+          config.warm,
+        );
+  const upstream = openUpstream(config, log);
+  const service: Service = {
+    name,
+    mapping,
+    upstream,
+    cache,
+    refresher,
+    flights: new Flights(),
+    deadline,
+    onFailure,
+    isOffline,
+  };
+  return service;
+}
+
+/** Resolves when the calls under way have ended. */
+export async function closeService({ upstream, refresher }: Service): Promise<void> {
+  refresher?.close();
+  await upstream.close();
+}
+
+/** A module may wait for something when it is imported, but not for ever. */
+async function inTime(loaded: LoadedMapping): Promise<Mapping> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `the module was not loaded within ${MODULE_LOAD_TIME / 1000} s; does it await something at its top level?`;
+      reject(new ProblemError([{ file: loaded.file, message, severity: "error" }]));
+    }, MODULE_LOAD_TIME);
+  });
+  try {
+    return await Promise.race([loaded.instantiate(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

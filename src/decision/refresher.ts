@@ -1,0 +1,99 @@
+/**
+ * Asks again in the background, so that what is remembered is still known when the service goes away: entries in use
+ * shortly before their ttl ends, and the requests of `warm`.
+ *
+ * It never holds anything up, asks little at once, and leaves a service in trouble alone for a while.
+ */
+import { randomUUID } from "node:crypto";
+import type { Found } from "../cache/cache.ts";
+import type { Subject } from "../mapping/mapping.ts";
+import type { PolicyRequest } from "../postfix/request.ts";
+
+/** Calls in the background at once. */
+const MOST_UNDERWAY = 16;
+/** After a call that failed, in milliseconds. */
+const PAUSE = 5_000;
+/** How often the list is looked through for what is due, in milliseconds. */
+const LOOK_EVERY = 1_000;
+/** The part of its fresh life after which a request of the list is asked again. */
+const RENEW_AFTER = 0.8;
+/** When the service's reply may not be remembered, or could not be had: milliseconds until the next question. */
+const ASK_AGAIN = 30_000;
+
+/** Asks the service for a request, keeps the reply and gives what is remembered now; rejects when the service fails. */
+export type Renew = (subject: Subject) => Promise<Found | undefined>;
+
+interface Warm {
+  readonly request: PolicyRequest;
+  /** When to ask again, in milliseconds since 1970. */
+  dueAt: number;
+}
+
+export class Refresher {
+  readonly #renew: Renew;
+  readonly #mayAsk: () => boolean;
+  /** What is being asked: keys, and entries of the list. */
+  readonly #underway = new Set<string | Warm>();
+  readonly #warm: readonly Warm[];
+  /** Where the next look through the list begins. */
+  #next = 0;
+  #pausedUntil = 0;
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param mayAsk whether calls are made at all (not offline)
+   * @param warm requests to keep known
+   */
+  constructor(renew: Renew, mayAsk: () => boolean, warm: readonly PolicyRequest[]) {
+    this.#renew = renew;
+    this.#mayAsk = mayAsk;
+    this.#warm = warm.map((request) => ({ request, dueAt: 0 }));
+    if (warm.length > 0) this.#timer = setInterval(() => this.#lookThrough(), LOOK_EVERY).unref();
+  }
+
+  /** Asks again for an entry that is in use. */
+  refresh(key: string, subject: Subject): void {
+    if (this.#mayBegin(key)) void this.#ask(key, subject.request);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#pausedUntil = Number.POSITIVE_INFINITY;
+  }
+
+  /** Goes once around the list, as far as there is room. */
+  #lookThrough(): void {
+    const now = Date.now();
+    for (let step = 0; step < this.#warm.length && this.#underway.size < MOST_UNDERWAY; step++) {
+      const entry = this.#warm[this.#next]!;
+      this.#next = (this.#next + 1) % this.#warm.length;
+      if (entry.dueAt > now || !this.#mayBegin(entry)) continue;
+      entry.dueAt = now + ASK_AGAIN;
+      void this.#ask(entry, entry.request).then((found) => {
+        if (found?.fresh) entry.dueAt = now + (found.freshUntil - now) * RENEW_AFTER;
+        this.#lookThrough();
+      });
+    }
+  }
+
+  #mayBegin(what: string | Warm): boolean {
+    return (
+      this.#underway.size < MOST_UNDERWAY &&
+      !this.#underway.has(what) &&
+      Date.now() >= this.#pausedUntil &&
+      this.#mayAsk()
+    );
+  }
+
+  async #ask(what: string | Warm, request: PolicyRequest): Promise<Found | undefined> {
+    this.#underway.add(what);
+    try {
+      return await this.#renew({ request, requestId: randomUUID(), now: Date.now() });
+    } catch {
+      this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + PAUSE);
+      return undefined;
+    } finally {
+      this.#underway.delete(what);
+    }
+  }
+}
