@@ -4,15 +4,6 @@ import type { Deadline } from "../upstream/deadline.ts";
 export class Flights<T> {
   readonly #underway = new Map<string, Promise<T>>();
 
-  /** Calls under way. */
-  get size(): number {
-    return this.#underway.size;
-  }
-
-  has(key: string): boolean {
-    return this.#underway.has(key);
-  }
-
   /**
    * Makes the call, or joins the one that is under way for the same key.
    *

@@ -1,0 +1,201 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type CachePolicy, DecisionCache } from "../../src/cache/cache.ts";
+import type { Remembered, Revocation, Store } from "../../src/cache/store.ts";
+import type { Subject } from "../../src/mapping/mapping.ts";
+import type { Cause } from "../../src/upstream/failure.ts";
+
+/** A store in the test's hands. */
+class HeldStore implements Store {
+  readonly kind = "memory";
+  readonly held = new Map<string, Remembered>();
+  revoked: (revocation: Revocation) => void = () => {};
+  get(key: string) {
+    return this.held.get(key);
+  }
+  set(key: string, entry: Remembered) {
+    this.held.set(key, entry);
+  }
+  delete(key: string) {
+    this.held.delete(key);
+  }
+  async count() {
+    return this.held.size;
+  }
+  async *entries() {
+    yield* this.held;
+  }
+  async revoke(revocation: Revocation) {
+    this.revoked(revocation);
+  }
+  onRevocation(listener: (revocation: Revocation) => void) {
+    this.revoked = listener;
+  }
+  async close() {}
+}
+
+const NOW = 1_800_000_000_000;
+const POLICY: CachePolicy = {
+  ttl: 60_000,
+  staleIfError: 600_000,
+  staleCauses: new Set<Cause>(["timeout", "offline"]),
+  only: new Set(["permit", "deny"]),
+  markStale: null,
+};
+const REPLY = { status: 200, headers: new Map<string, string>(), body: Buffer.from('{"ok":true}') };
+
+function subject(attributes: Record<string, string> = { sender: "a@example.net" }): Subject {
+  const request = { attributes: new Map(Object.entries(attributes)), listener: "l", recipients: [] };
+  return { request, requestId: "id", now: Date.now() };
+}
+
+function cacheWith(policy: Partial<CachePolicy> = {}) {
+  const store = new HeldStore();
+  return { store, cache: new DecisionCache("corp", { ...POLICY, ...policy }, store, () => "key") };
+}
+
+const keep = (cache: DecisionCache, action = "DUNNO", of = subject()) =>
+  cache.keep("key", REPLY, { action, rule: 1 }, of);
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOW, toFake: ["Date"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("remembered decisions", () => {
+  it("are found fresh until the ttl ends, then stale until stale_if_error ends, then not at all", () => {
+    const { cache } = cacheWith();
+    keep(cache);
+    vi.setSystemTime(NOW + 59_999);
+    expect(cache.find("key", subject())).toMatchObject({ fresh: true, age: 59, reply: REPLY });
+    vi.setSystemTime(NOW + 60_000);
+    expect(cache.find("key", subject())).toMatchObject({ fresh: false, age: 60 });
+    vi.setSystemTime(NOW + 659_999);
+    expect(cache.find("key", subject())).toMatchObject({ fresh: false });
+    vi.setSystemTime(NOW + 660_000);
+    expect(cache.find("key", subject())).toBeUndefined();
+  });
+
+  it("are due to be asked again in the last tenth of their ttl", () => {
+    const { cache } = cacheWith();
+    keep(cache);
+    vi.setSystemTime(NOW + 53_000);
+    expect(cache.find("key", subject())).toMatchObject({ due: false });
+    vi.setSystemTime(NOW + 55_000);
+    expect(cache.find("key", subject())).toMatchObject({ due: true });
+    vi.setSystemTime(NOW + 61_000);
+    expect(cache.find("key", subject())).toMatchObject({ due: false });
+  });
+
+  it("from the future, because a clock has jumped, count as expired", () => {
+    const { cache } = cacheWith();
+    keep(cache);
+    vi.setSystemTime(NOW - 1);
+    expect(cache.find("key", subject())).toBeUndefined();
+  });
+
+  it("of another service under the same key are not used", () => {
+    const { cache, store } = cacheWith();
+    keep(cache);
+    store.held.set("key", { ...store.held.get("key")!, service: "other" });
+    expect(cache.find("key", subject())).toBeUndefined();
+  });
+
+  it.each<[string, readonly string[], string, boolean]>([
+    ["a permit", ["permit", "deny"], "DUNNO", true],
+    ["a grant", ["permit", "deny"], "OK", true],
+    ["a header for the message", ["permit", "deny"], "PREPEND X-A: b", true],
+    ["a denial", ["permit", "deny"], "REJECT 5.7.1 no", true],
+    ["a denial by code", ["permit", "deny"], "550 no", true],
+    ["a deferral, never unless asked for", ["permit", "deny"], "DEFER later", false],
+    ["a deferral if permitted, never unless asked for", ["permit", "deny"], "DEFER_IF_PERMIT later", false],
+    ["a 4xx, never unless asked for", ["permit", "deny"], "450 later", false],
+    ["a deferral that is asked for", ["permit", "DEFER"], "DEFER later", true],
+    ["a denial where only permits are kept", ["permit"], "REJECT", false],
+    ["a permit where only denials are kept", ["deny"], "DUNNO", false],
+    ["discarding is a denial", ["permit"], "DISCARD", false],
+    ["a verb by name", ["REJECT"], "REJECT 5.7.1 no", true],
+    ["another verb than the one named", ["REJECT"], "550 no", false],
+  ])("%s", (_, only, action, kept) => {
+    const { cache, store } = cacheWith({ only: new Set(only) });
+    keep(cache, action);
+    expect(store.held.size).toBe(kept ? 1 : 0);
+  });
+
+  it("are not kept where the reply forbids it, and then what was kept before is gone", () => {
+    const { cache, store } = cacheWith();
+    keep(cache);
+    const reply = { ...REPLY, headers: new Map([["cache-control", "no-store"]]) };
+    expect(cache.keep("key", reply, { action: "DUNNO", rule: 1 }, subject())).toBeNull();
+    expect(store.held.size).toBe(0);
+  });
+
+  it("are not kept where the reply is larger than 64 KiB", () => {
+    const { cache, store } = cacheWith();
+    const reply = { ...REPLY, body: Buffer.alloc(64 * 1024 + 1) };
+    cache.keep("key", reply, { action: "DUNNO", rule: 1 }, subject());
+    expect(store.held.size).toBe(0);
+  });
+
+  it("answer only the causes that they may answer", () => {
+    const { cache } = cacheWith();
+    expect(cache.covers("timeout")).toBe(true);
+    expect(cache.covers("http_4xx")).toBe(false);
+  });
+
+  it("bear the operator's mark when they are stale, instead of a DUNNO only", () => {
+    const { cache } = cacheWith({ markStale: "PREPEND X-Policy: stale" });
+    expect(cache.marked("DUNNO")).toBe("PREPEND X-Policy: stale");
+    expect(cache.marked("OK")).toBe("OK");
+    expect(cache.marked("REJECT no")).toBe("REJECT no");
+  });
+});
+
+describe("revoked decisions", () => {
+  it.each<[string, Omit<Revocation, "at">, boolean]>([
+    ["of that sender", { attributes: { sender: "a@example.net" } }, true],
+    ["of another sender", { attributes: { sender: "b@example.net" } }, false],
+    [
+      "of that sender and that client",
+      { attributes: { sender: "a@example.net", client_address: "1.2.3.4" } },
+      false,
+    ],
+    ["of that service", { service: "corp", attributes: {} }, true],
+    ["of another service", { service: "other", attributes: {} }, false],
+    ["of all", { attributes: {} }, true],
+  ])("%s", async (_, revocation, forgotten) => {
+    const { cache, store } = cacheWith();
+    keep(cache);
+    vi.setSystemTime(NOW + 1000);
+    await store.revoke({ at: NOW + 500, ...revocation });
+    expect(cache.find("key", subject()) === undefined).toBe(forgotten);
+  });
+
+  it("cover the request that would be answered, though another one was asked for", async () => {
+    const { cache, store } = cacheWith();
+    keep(cache, "DUNNO", subject({ sasl_username: "alice" }));
+    await store.revoke({ at: NOW + 500, attributes: { sasl_username: "bob" } });
+    vi.setSystemTime(NOW + 1000);
+    expect(cache.find("key", subject({ sasl_username: "bob" }))).toBeUndefined();
+    expect(cache.find("key", subject({ sasl_username: "carol" }))).toBeDefined();
+  });
+
+  it("do not cover what was asked for afterwards", async () => {
+    const { cache, store } = cacheWith();
+    await store.revoke({ at: NOW, attributes: {} });
+    vi.setSystemTime(NOW + 1);
+    keep(cache);
+    expect(cache.find("key", subject())).toBeDefined();
+  });
+
+  it("cover what the service was still thinking about when they came", async () => {
+    const { cache, store } = cacheWith();
+    const asked = subject();
+    vi.setSystemTime(NOW + 10);
+    await store.revoke({ at: NOW + 10, attributes: {} });
+    vi.setSystemTime(NOW + 20);
+    keep(cache, "DUNNO", asked);
+    expect(cache.find("key", subject())).toBeUndefined();
+  });
+});

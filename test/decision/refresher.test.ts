@@ -1,0 +1,131 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Found } from "../../src/cache/cache.ts";
+import { Refresher } from "../../src/decision/refresher.ts";
+import type { Subject } from "../../src/mapping/mapping.ts";
+
+const NOW = 1_800_000_000_000;
+const request = (sender: string) => ({
+  attributes: new Map([["sender", sender]]),
+  listener: "l",
+  recipients: [],
+});
+const subject = (sender: string): Subject => ({ request: request(sender), requestId: "old", now: 0 });
+const fresh = (seconds: number): Found => ({
+  reply: { status: 200, headers: new Map(), body: Buffer.alloc(0) },
+  fresh: true,
+  freshUntil: Date.now() + seconds * 1000,
+  age: 0,
+  due: false,
+});
+/** Lets promises settle. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOW });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("an entry in use that is due", () => {
+  it("is asked again once, as a decision of its own", async () => {
+    const asked: Subject[] = [];
+    const refresher = new Refresher(
+      async (subject) => {
+        asked.push(subject);
+        return fresh(60);
+      },
+      () => true,
+      [],
+    );
+    refresher.refresh("k", subject("a"));
+    refresher.refresh("k", subject("a"));
+    await settle();
+    expect(asked.map(({ request }) => request.attributes.get("sender"))).toEqual(["a"]);
+    expect(asked[0]?.requestId).not.toBe("old");
+    expect(asked[0]?.now).toBe(NOW);
+  });
+
+  it("is not asked again while no calls are made", async () => {
+    const renew = vi.fn(async () => fresh(60));
+    new Refresher(renew, () => false, []).refresh("k", subject("a"));
+    await settle();
+    expect(renew).not.toHaveBeenCalled();
+  });
+
+  it("leaves a service in trouble alone for five seconds, whatever else is due", async () => {
+    const renew = vi.fn(async (): Promise<Found> => Promise.reject(new Error("down")));
+    const refresher = new Refresher(renew, () => true, []);
+    refresher.refresh("a", subject("a"));
+    await settle();
+    refresher.refresh("b", subject("b"));
+    await vi.advanceTimersByTimeAsync(4_900);
+    refresher.refresh("c", subject("c"));
+    expect(renew).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(200);
+    refresher.refresh("d", subject("d"));
+    expect(renew).toHaveBeenCalledTimes(2);
+  });
+
+  it("waits where sixteen are being asked", async () => {
+    const renew = vi.fn(() => new Promise<Found>(() => {}));
+    const refresher = new Refresher(renew, () => true, []);
+    for (let i = 0; i < 40; i++) refresher.refresh(`k${i}`, subject("a"));
+    expect(renew).toHaveBeenCalledTimes(16);
+  });
+});
+
+describe("the requests of warm", () => {
+  it("are asked at the start and again before what is remembered grows old", async () => {
+    const asked: string[] = [];
+    const refresher = new Refresher(
+      async ({ request }) => {
+        asked.push(`${request.attributes.get("sender")} at ${(Date.now() - NOW) / 1000}`);
+        return fresh(100);
+      },
+      () => true,
+      [request("a"), request("b")],
+    );
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(asked).toEqual(["a at 1", "b at 1"]);
+    await vi.advanceTimersByTimeAsync(79_000);
+    expect(asked).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(asked).toHaveLength(4);
+    refresher.close();
+    await vi.advanceTimersByTimeAsync(200_000);
+    expect(asked).toHaveLength(4);
+  });
+
+  it("are all asked, also where there are more than can be asked at once", async () => {
+    const asked = new Set<string>();
+    const list = Array.from({ length: 1000 }, (_, i) => request(`s${i}`));
+    const refresher = new Refresher(
+      async ({ request }) => {
+        asked.add(request.attributes.get("sender") ?? "");
+        return fresh(1000);
+      },
+      () => true,
+      list,
+    );
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(asked.size).toBe(1000);
+    refresher.close();
+  });
+
+  it("are left alone while the service is down, and asked when it is back", async () => {
+    let down = true;
+    const renew = vi.fn(async (): Promise<Found> => (down ? Promise.reject(new Error("down")) : fresh(100)));
+    const refresher = new Refresher(
+      renew,
+      () => true,
+      Array.from({ length: 100 }, (_, i) => request(`s${i}`)),
+    );
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(renew.mock.calls.length).toBeLessThanOrEqual(16 * 4);
+    down = false;
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(renew.mock.calls.length).toBeGreaterThanOrEqual(100);
+    refresher.close();
+  });
+});
