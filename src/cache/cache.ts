@@ -9,6 +9,7 @@ import { isRefusal, verbOf } from "../postfix/action.ts";
 import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
 import type { Cause, Failure } from "../upstream/failure.ts";
 import { freshness, type Lifetimes } from "./freshness.ts";
+import { fromLine, toLine } from "./line.ts";
 import { Revocations } from "./revocations.ts";
 import type { Remembered, Store } from "./store.ts";
 
@@ -19,6 +20,8 @@ export interface CachePolicy extends Lifetimes {
   readonly only: ReadonlySet<string>;
   /** Replaces a DUNNO that comes from a reply past its ttl; null: nothing does. */
   readonly markStale: string | null;
+  /** Signs what is exported; undefined: nothing does. */
+  readonly signature: string | undefined;
 }
 
 /** The key of a call and the request that led to it; a failure where `cache.key` cannot be rendered. */
@@ -119,6 +122,33 @@ export class DecisionCache {
       asked: { attributes, listener, recipients },
     });
     return times.freshUntil;
+  }
+
+  /** All that is remembered, a line of NDJSON each. */
+  async *export(): AsyncIterable<string> {
+    const now = Date.now();
+    for await (const [key, entry] of this.store.entries()) {
+      // Services may share a store.
+      if (entry.service === this.#service && entry.staleUntil > now)
+        yield toLine(key, entry, this.#policy.signature);
+    }
+  }
+
+  /**
+   * Takes in a line of an export.
+   *
+   * @returns the problem, where it is not taken in
+   */
+  load(line: string): string | undefined {
+    const parsed = fromLine(line, this.#policy.signature);
+    if ("problem" in parsed) return parsed.problem;
+    const { key, entry } = parsed;
+    const now = Date.now();
+    if (entry.service !== this.#service) return `it is of the service ${JSON.stringify(entry.service)}`;
+    if (entry.staleUntil <= now) return "it is too old to be used";
+    if (entry.storedAt > now) return "it is from the future: compare the clocks of both hosts";
+    this.store.set(key, entry);
+    return undefined;
   }
 
   #isKept(action: string): boolean {

@@ -4,6 +4,8 @@
  * One for each configuration that is loaded; a reload opens a new one and closes the old when its decisions have ended.
  */
 import { randomUUID } from "node:crypto";
+import type { DecisionCache } from "../cache/cache.ts";
+import type { Revocation } from "../cache/store.ts";
 import { StorePool } from "../cache/store-pool.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
@@ -24,6 +26,14 @@ export interface BridgeOptions {
   readonly activity?: Activity;
   /** Where remembered decisions are; they outlive a reload. */
   readonly stores?: StorePool;
+}
+
+/** What became of the lines of an export. */
+export interface LoadCounts {
+  readonly loaded: number;
+  readonly refused: number;
+  /** How many lines were refused for which reason. */
+  readonly reasons: Readonly<Record<string, number>>;
 }
 
 export class Bridge {
@@ -92,8 +102,54 @@ export class Bridge {
     return decide(this.#policy, { request, requestId, now: Date.now() }, performance.now(), trace);
   }
 
+  /** Uses no reply any more that was remembered before and matches; nor does any bridge that shares the store. */
+  async forget(revocation: Revocation): Promise<void> {
+    const caches = this.#caches().filter(
+      ([name]) => revocation.service === undefined || revocation.service === name,
+    );
+    const stores = new Set(caches.map(([, { store }]) => store));
+    await Promise.all([...stores].map((store) => store.revoke(revocation)));
+  }
+
+  /** Remembered decisions of all services, a line of NDJSON each. */
+  async *exportCache(): AsyncIterable<string> {
+    for (const [, cache] of this.#caches()) yield* cache.export();
+  }
+
+  /** Takes in lines of such an export, each for the service that it names. */
+  async loadCache(lines: AsyncIterable<string>): Promise<LoadCounts> {
+    const caches = new Map(this.#caches());
+    const reasons: Record<string, number> = {};
+    let loaded = 0;
+    let refused = 0;
+    for await (const line of lines) {
+      const problem = loadLine(line, caches);
+      if (problem === undefined) loaded++;
+      else {
+        refused++;
+        reasons[problem] = (reasons[problem] ?? 0) + 1;
+      }
+    }
+    return { loaded, refused, reasons };
+  }
+
+  #caches(): [string, DecisionCache][] {
+    return this.services.flatMap(({ name, cache }) => (cache === null ? [] : [[name, cache]]));
+  }
+
   /** Resolves when the decisions under way have ended and no connection to a service is open. */
   async close(): Promise<void> {
     await Promise.all(this.services.map(closeService));
   }
+}
+
+function loadLine(line: string, caches: ReadonlyMap<string, DecisionCache>): string | undefined {
+  let service: unknown;
+  try {
+    service = (JSON.parse(line) as { service?: unknown } | null)?.service;
+  } catch {
+    return "the line is no JSON";
+  }
+  const cache = caches.get(String(service));
+  return cache === undefined ? "its service remembers nothing here" : cache.load(line);
 }

@@ -40,6 +40,7 @@ const POLICY: CachePolicy = {
   staleCauses: new Set<Cause>(["timeout", "offline"]),
   only: new Set(["permit", "deny"]),
   markStale: null,
+  signature: undefined,
 };
 const REPLY = { status: 200, headers: new Map<string, string>(), body: Buffer.from('{"ok":true}') };
 
