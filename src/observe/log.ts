@@ -121,7 +121,8 @@ function openDestination(options: LogOptions): Destination {
   }
   const destination = pino.destination({
     fd,
-    sync: atOnce,
+    // Never synchronously: a terminal that is held (Ctrl-S) would hold the decisions.
+    sync: false,
     minLength: atOnce ? 0 : 4096,
     periodicFlush: atOnce ? 0 : FLUSH_INTERVAL,
     maxLength: MAX_WAITING,
