@@ -1,8 +1,8 @@
 /** Authorization services on loopback that are stopped when the test is over, and mappings that ask them. */
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { type Answering, AuthorizationService } from "../support/service.ts";
+import { listening } from "./raw-server.ts";
 
 /** Asks for a permission in JSON: `{ allowed, reason }`. */
 export const GATE = {
@@ -39,20 +39,9 @@ export async function heldService() {
 
 /** A server that speaks for itself, byte by byte. */
 export async function rawService(onConnection: (socket: Socket) => void): Promise<string> {
-  const open = new Set<Socket>();
-  const server = createServer((socket) => {
-    open.add(socket);
-    socket.on("error", () => {}).on("close", () => open.delete(socket));
-    onConnection(socket);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(async () => {
-    for (const socket of open) socket.destroy();
-    server.close();
-    await once(server, "close");
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const server = await listening(onConnection);
+  onTestFinished(() => server.close());
+  return server.url;
 }
 
 /** Never answers; its connections are accepted. */
