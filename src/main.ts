@@ -4,8 +4,8 @@
  *
  * Exit status: 0 fine, 1 the work failed, 2 wrong usage. No stack trace reaches a user.
  */
-import { readFileSync } from "node:fs";
 import { type Command, UsageError } from "./commands/command.ts";
+import { VERSION } from "./version.ts";
 import { ProblemError } from "./yaml/problem.ts";
 
 // Loaded when asked for: `try` and `check` need no listeners, and the service starts the sooner.
@@ -21,6 +21,26 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
   try: {
     summary: "make one decision and explain it step by step",
     load: async () => (await import("./commands/try.ts")).tryOut,
+  },
+  status: {
+    summary: "what a running bridge does: what is down, what is answered",
+    load: async () => (await import("./commands/status.ts")).status,
+  },
+  offline: {
+    summary: "make no calls for now: a planned outage",
+    load: async () => (await import("./commands/offline.ts")).offline,
+  },
+  online: {
+    summary: "make calls again",
+    load: async () => (await import("./commands/online.ts")).online,
+  },
+  forget: {
+    summary: "forget remembered decisions: of a blocked account, say",
+    load: async () => (await import("./commands/forget.ts")).forget,
+  },
+  cache: {
+    summary: "export remembered decisions, or load them",
+    load: async () => (await import("./commands/cache.ts")).cache,
   },
   demo: {
     summary: "the bridge in front of an embedded authorization service",
@@ -51,8 +71,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (name === "-V" || name === "--version") {
-    const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-    console.log(`pfxbridge ${(manifest as { version: string }).version}`);
+    console.log(`pfxbridge ${VERSION}`);
     return 0;
   }
   const entry = name === undefined || !Object.hasOwn(COMMANDS, name) ? undefined : COMMANDS[name];

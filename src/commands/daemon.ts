@@ -10,7 +10,10 @@
 import { Console } from "node:console";
 import { Writable } from "node:stream";
 import { StorePool } from "../cache/store-pool.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, ControlConfig } from "../config/config.ts";
+import { BridgeControls } from "../control/bridge-controls.ts";
+import { ControlServer } from "../control/server.ts";
+import { StateFile } from "../control/state-file.ts";
 import { Activity } from "../decision/activity.ts";
 import { Bridge, type BridgeOptions } from "../decision/bridge.ts";
 import { OfflineSwitch } from "../decision/offline.ts";
@@ -18,6 +21,7 @@ import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
 import type { PolicyHandler } from "../postfix/connection.ts";
 import { ListenerSet } from "../postfix/listener-set.ts";
 import { type StdioConnection, serveStdio } from "../postfix/stdio.ts";
+import { VERSION } from "../version.ts";
 import { ProblemError } from "../yaml/problem.ts";
 import { dropPrivileges, isRoot } from "./privileges.ts";
 
@@ -56,7 +60,11 @@ class Daemon {
   readonly #lasting: Required<BridgeOptions>;
   /** Resolves when the first configuration is in use. */
   readonly #ready: Promise<Bridge>;
+  readonly #started = new Date().toISOString();
   #bridge: Bridge | null = null;
+  /** The one in use. */
+  #config: Config | null = null;
+  #control: ControlServer | null = null;
   #stdio: StdioConnection | null = null;
   /** Of any configuration whose decisions may still be under way, in milliseconds. */
   #longestDeadline = 0;
@@ -91,12 +99,15 @@ class Daemon {
     if (!stdio) {
       const problem = await this.#listeners.apply(config.listeners);
       if (problem !== undefined) throw new Error(problem);
+      if (config.control !== undefined) this.#control = await openControl(config.control, this.#log);
     }
     if (config.user !== undefined && isRoot()) dropPrivileges(config.user, config.group);
     this.#log.use(this.#openLog(config));
     for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
     if (isRoot()) this.#log.warn({}, "running as root: set user: and group: in the configuration");
 
+    this.#lasting.offline.configure(config.offline);
+    const controls = this.#control && (await this.#openControls(config.control));
     let bridge: Bridge;
     try {
       bridge = await Bridge.open(config, this.#log, this.#lasting);
@@ -109,7 +120,26 @@ class Daemon {
     if (stdio) this.#serveStdio(bridge.answer);
     this.#options.onReady?.(this.#listeners.endpoints);
     this.#log.info(this.#summary(config), "started");
+    if (controls !== null) this.#control?.serve(controls);
     this.#begin(bridge);
+  }
+
+  /** What was switched by hand holds from the first decision on. */
+  #openControls(config: ControlConfig | undefined): Promise<BridgeControls> {
+    return BridgeControls.open({
+      ...this.#lasting,
+      bridge: () => this.#bridge!,
+      mask: (text) => this.#config?.mask(text) ?? text,
+      about: () => ({
+        version: VERSION,
+        pid: process.pid,
+        started: this.#started,
+        config: this.#config?.file ?? "",
+        listeners: this.#listeners.report,
+      }),
+      state: config?.state === undefined ? null : new StateFile(config.state),
+      log: this.#log,
+    });
   }
 
   /** Between binding and readiness. */
@@ -123,6 +153,7 @@ class Daemon {
     this.#lasting.offline.configure(config.offline);
     const previous = this.#bridge;
     this.#bridge = bridge;
+    this.#config = config;
     this.#listeners.setHandler(bridge.answer);
     this.#stdio?.setHandler(bridge.answer);
     void previous?.close();
@@ -164,6 +195,7 @@ class Daemon {
       if (problem !== undefined) throw new Error(problem);
       this.#longestDeadline = Math.max(this.#longestDeadline, longestDeadline(config));
       this.#log.use(log);
+      this.#reloadControl(config.control);
       this.#serve(next, config);
       for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
       this.#log.info(this.#summary(config), "configuration loaded again");
@@ -172,6 +204,17 @@ class Daemon {
       log?.discard();
       this.#logProblems(error, "configuration not loaded, the old one stays in use");
     }
+  }
+
+  /** The token changes at once; the rest is bound to the start. */
+  #reloadControl(next: ControlConfig | undefined): void {
+    if (this.#options.stdio) return;
+    const fixed = ({ token: _, ...rest }: ControlConfig) => JSON.stringify(rest);
+    const present = this.#config?.control;
+    if ((present && fixed(present)) !== (next && fixed(next))) {
+      this.#log.warn({}, "what has changed under control, but for the token, needs a restart");
+    }
+    if (next !== undefined) this.#control?.setToken(next.token);
   }
 
   #logProblems(error: unknown, outcome: string): void {
@@ -188,6 +231,7 @@ class Daemon {
     this.#stdio?.drain();
     await Promise.all([this.#listeners.close(grace), within(grace, this.#stdio?.ended)]);
     await within(GRACE, this.#lasting.stores.close());
+    await this.#control?.close();
     this.#log.info({}, "stopped");
     this.#log.flush();
     this.#end();
@@ -209,6 +253,12 @@ class Daemon {
         : {}),
     };
   }
+}
+
+async function openControl(config: ControlConfig, log: ServiceLog): Promise<ControlServer> {
+  const control = await ControlServer.open(config, log);
+  if ("problem" in control) throw new Error(control.problem);
+  return control;
 }
 
 function longestDeadline(config: Config): number {

@@ -13,6 +13,9 @@ export interface ServiceActivity {
   failure: { readonly at: number; readonly cause: Cause; readonly detail: string } | null;
 }
 
+/** With these no call was made: they say nothing new of the service. */
+const UNASKED: ReadonlySet<Cause> = new Set(["offline", "circuit_open", "mapping_error"]);
+
 export class Activity {
   readonly decisions: Record<Source, number> = { upstream: 0, cache: 0, stale: 0, route: 0, default: 0 };
   readonly #services = new Map<string, ServiceActivity>();

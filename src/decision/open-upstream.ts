@@ -1,10 +1,10 @@
 /** From a service's configuration to the client that calls it; what happens to it between calls goes into the log. */
-import { readFileSync } from "node:fs";
 import type { AuthConfig, ServiceConfig } from "../config/config.ts";
 import { Secret } from "../config/secret.ts";
 import type { Log } from "../observe/log.ts";
 import { type Authenticator, anonymous, basic, bearer } from "../upstream/auth.ts";
 import { Upstream } from "../upstream/upstream.ts";
+import { VERSION } from "../version.ts";
 
 /** @throws Error that says which file of `tls` cannot be used */
 export function openUpstream(service: ServiceConfig, log: Log): Upstream {
@@ -37,10 +37,6 @@ const CIRCUIT_MESSAGES = {
   "half-open": "circuit half-open: one call is let through as a trial",
   closed: "circuit closed: the service is called again",
 } as const;
-
-const VERSION: string = JSON.parse(
-  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-).version;
 
 function authenticatorOf(auth: AuthConfig): Authenticator {
   switch (auth.kind) {

@@ -13,6 +13,14 @@ export interface ListenerSettings extends SocketRights {
   readonly name: string;
 }
 
+/** Connections that are open now, and requests that were complete since the start. */
+export interface ListenerReport {
+  readonly endpoint: string;
+  readonly name: string;
+  readonly connections: number;
+  readonly requests: number;
+}
+
 interface Bound {
   readonly settings: ListenerSettings;
   readonly listener: PolicyListener;
@@ -33,6 +41,16 @@ export class ListenerSet {
   /** The endpoints that are bound, with the ports that the system chose. */
   get endpoints(): readonly string[] {
     return this.#bound.map(({ listener }) => formatEndpoint(listener.endpoint));
+  }
+
+  /** What goes on where, also where nothing is accepted any more. */
+  get report(): readonly ListenerReport[] {
+    return this.#all().map(({ endpoint, name, connections, requests }) => ({
+      endpoint: formatEndpoint(endpoint),
+      name,
+      connections,
+      requests,
+    }));
   }
 
   /** From now on requests go to `handle`; those being decided are answered as they began. */

@@ -32,6 +32,7 @@ it.each([
     { answeredAt: null, failure: { at: 7, cause: "unreachable", detail: "refused" } },
   ],
   ["a switch by hand, which is no failure", decision({ source: "default", cause: "offline" }), {}],
+  ["an open circuit, which is no news", decision({ source: "default", cause: "circuit_open" }), {}],
 ])("remembers how the service did: %s", (_, made, expected) => {
   const activity = new Activity();
   activity.record(made, 7);

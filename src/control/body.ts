@@ -1,0 +1,60 @@
+/**
+ * The body of a request to the control endpoint: one JSON document, or lines of any number, within limits.
+ */
+import type { IncomingMessage } from "node:http";
+import { StringDecoder } from "node:string_decoder";
+import type { Refusal } from "./controls.ts";
+
+const MAX_JSON = 64 * 1024;
+/** Milliseconds that a JSON body may take to arrive. */
+const JSON_TIME = 10_000;
+/** A remembered reply in one line, in characters. */
+const MAX_LINE = 2 * 1024 * 1024;
+
+/** The JSON document; an empty body is an empty object. */
+export async function readJson(request: IncomingMessage): Promise<{ readonly value: unknown } | Refusal> {
+  const timer = setTimeout(() => request.destroy(), JSON_TIME);
+  try {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > MAX_JSON) return { problem: `the body is larger than ${MAX_JSON} bytes` };
+      chunks.push(chunk);
+    }
+    const text = Buffer.concat(chunks).toString("utf8").trim();
+    return { value: text === "" ? {} : JSON.parse(text) };
+  } catch {
+    return { problem: "the body is no JSON, or did not arrive in time" };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The lines of a body, empty ones left out, without ever holding more than one. A line that is too long is not given;
+ * `onTooLong` is told of it.
+ */
+export async function* readLines(
+  request: AsyncIterable<Buffer>,
+  onTooLong: () => void,
+): AsyncGenerator<string, void> {
+  const decoder = new StringDecoder("utf8");
+  let rest = "";
+  let skipping = false;
+  for await (const chunk of request) {
+    const pieces = (rest + decoder.write(chunk)).split("\n");
+    rest = pieces.pop() ?? "";
+    for (const piece of pieces) {
+      if (skipping) skipping = false;
+      else if (piece.length > MAX_LINE) onTooLong();
+      else if (piece.trim() !== "") yield piece;
+    }
+    if (rest.length > MAX_LINE || skipping) {
+      if (!skipping) onTooLong();
+      skipping = true;
+      rest = "";
+    }
+  }
+  if (!skipping && rest.trim() !== "") yield rest;
+}

@@ -1,0 +1,213 @@
+/**
+ * Controls of the running bridge: whoever asks at the control endpoint sees and changes the bridge through this.
+ *
+ * It outlives reloads: what belongs to one configuration is asked for anew each time. A switch by hand is answered when
+ * it is on the disk.
+ */
+
+import type { Revocation } from "../cache/store.ts";
+import type { Activity } from "../decision/activity.ts";
+import type { OfflineSwitch } from "../decision/offline.ts";
+import type { Service } from "../decision/service.ts";
+import { ATTRIBUTE_TYPES } from "../expression/scope.ts";
+import type { Log } from "../observe/log.ts";
+import { visible } from "../observe/visible.ts";
+import { suggestion } from "../yaml/nearest.ts";
+import type { Controls, LoadCounts, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
+import { modeOf, type Running, serviceStatus } from "./service-status.ts";
+import type { StateFile } from "./state-file.ts";
+
+/** What of the bridge is controlled; `Bridge` has all of it. */
+interface ControlledBridge {
+  readonly services: readonly Service[];
+  forget(revocation: Revocation): Promise<void>;
+  exportCache(): AsyncIterable<string>;
+  loadCache(lines: AsyncIterable<string>): Promise<LoadCounts>;
+}
+
+interface Controlled {
+  /** Of the configuration in use. */
+  readonly bridge: () => ControlledBridge;
+  /** Takes the secrets of the configuration in use out of a text. */
+  readonly mask: (text: string) => string;
+  /** What does not hang on services: version, listeners and the like. */
+  readonly about: () => Omit<Status, "services" | "decisions" | "uptime_s">;
+  readonly offline: OfflineSwitch;
+  readonly activity: Activity;
+  /** Null: a restart forgets what was switched by hand. */
+  readonly state: StateFile | null;
+  readonly log: Log;
+}
+
+/** The longest that a timer can wait, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export class BridgeControls implements Controls {
+  readonly #controlled: Controlled;
+  #ending: NodeJS.Timeout | undefined;
+
+  private constructor(controlled: Controlled) {
+    this.#controlled = controlled;
+  }
+
+  /** Brings back what was switched by hand before a restart, and says so. */
+  static async open(controlled: Controlled): Promise<BridgeControls> {
+    const controls = new BridgeControls(controlled);
+    await controls.#restore();
+    return controls;
+  }
+
+  readonly mask = (text: string): string => this.#controlled.mask(text);
+
+  async status(): Promise<Status> {
+    const { bridge, about, activity, mask } = this.#controlled;
+    const running: Running = { offline: this.#controlled.offline, activity, mask };
+    const general = about();
+    return {
+      ...general,
+      uptime_s: Math.floor((Date.now() - Date.parse(general.started)) / 1000),
+      decisions: { ...activity.decisions },
+      services: await Promise.all(bridge().services.map((service) => serviceStatus(service, running))),
+    };
+  }
+
+  async offline(services: ServiceNames, forMs: number | null, by: string): Promise<Switching | Refusal> {
+    const unknown = this.#unknown(services);
+    if (unknown !== undefined) return unknown;
+    const until = forMs === null ? null : Date.now() + forMs;
+    this.#controlled.offline.offline(services, until, visible(by));
+    const fields = { services, until: until === null ? null : new Date(until).toISOString(), by };
+    this.#controlled.log.warn(fields, "switched offline by hand: no calls are made");
+    return this.#switched(services);
+  }
+
+  async online(services: ServiceNames, by: string): Promise<Switching | Refusal> {
+    const unknown = this.#unknown(services);
+    if (unknown !== undefined) return unknown;
+    this.#controlled.offline.online(services);
+    this.#controlled.log.info({ services, by }, "switched online by hand");
+    return this.#switched(services);
+  }
+
+  async forget(
+    service: string | undefined,
+    attributes: Readonly<Record<string, string>>,
+    by: string,
+  ): Promise<Refusal | undefined> {
+    const wrong = (service && this.#unknown([service])) || misspelt(attributes);
+    if (wrong) return wrong;
+    const missing = this.#withoutCache(service);
+    if (missing !== undefined) return missing;
+    const what = { ...(service !== undefined && { service }), attributes };
+    await this.#controlled.bridge().forget({ ...what, at: Date.now() });
+    this.#controlled.log.warn({ ...what, by }, "remembered decisions forgotten by hand");
+    return undefined;
+  }
+
+  exportCache(): AsyncIterable<string> | Refusal {
+    return this.#withoutCache(undefined) ?? this.#controlled.bridge().exportCache();
+  }
+
+  async loadCache(lines: AsyncIterable<string>): Promise<LoadCounts | Refusal> {
+    const missing = this.#withoutCache(undefined);
+    if (missing !== undefined) return missing;
+    const counts = await this.#controlled.bridge().loadCache(lines);
+    this.#controlled.log.info({ ...counts }, "remembered decisions loaded by hand");
+    return counts;
+  }
+
+  #unknown(services: ServiceNames): Refusal | undefined {
+    if (services === "all") return undefined;
+    const known = this.#controlled.bridge().services.map(({ name }) => name);
+    const unknown = services.find((name) => !known.includes(name));
+    if (unknown === undefined) return undefined;
+    const near =
+      suggestion(unknown, known) || `; there ${known.length === 1 ? "is" : "are"} ${known.join(", ")}`;
+    return { problem: `there is no service "${unknown}"${near}` };
+  }
+
+  #withoutCache(service: string | undefined): Refusal | undefined {
+    const asked = this.#controlled.bridge().services.filter(({ name }) => (service ?? name) === name);
+    if (asked.some(({ cache }) => cache !== null)) return undefined;
+    const which = service === undefined ? "no service remembers" : `${service} does not remember`;
+    return { problem: `${which} decisions: there is no "cache" in its configuration` };
+  }
+
+  async #switched(services: ServiceNames): Promise<Switching> {
+    this.#awaitEnd();
+    const problem = await this.#save();
+    const { offline, bridge } = this.#controlled;
+    const concerned = bridge().services.filter(({ name }) => services === "all" || services.includes(name));
+    const modes = concerned.map(({ name }) => modeOf(name, offline));
+    return problem === undefined
+      ? { services: modes }
+      : { services: modes, warning: `a restart will forget this: ${problem}` };
+  }
+
+  async #save(): Promise<string | undefined> {
+    const { state, offline, log } = this.#controlled;
+    if (state === null) return "control.state is not set";
+    const problem = await state.save(offline.snapshot());
+    if (problem !== undefined)
+      log.warn({ detail: problem }, "a restart will forget what was switched by hand");
+    return problem;
+  }
+
+  async #restore(): Promise<void> {
+    const { state, offline, log } = this.#controlled;
+    if (state === null) return;
+    const kept = await state.load();
+    if (kept !== undefined && "problem" in kept) {
+      log.warn({ detail: kept.problem }, "what was switched by hand before the restart is forgotten");
+    } else if (kept !== undefined) {
+      offline.restore(kept);
+      const { all, services } = offline.snapshot();
+      for (const [name, { by, until, since }] of Object.entries({ ...services, ...(all && { all }) })) {
+        const times = { since: new Date(since).toISOString(), until: until && new Date(until).toISOString() };
+        log.warn({ services: name, by, ...times }, "still switched offline by hand, as before the restart");
+      }
+    }
+    const unwritable = await state.problem();
+    if (unwritable !== undefined) {
+      log.warn({ detail: unwritable }, "a restart will forget what is switched offline by hand");
+    }
+    this.#awaitEnd();
+  }
+
+  /** The switch itself needs no timer; this is for the log and the state file. */
+  #awaitEnd(): void {
+    clearTimeout(this.#ending);
+    const { offline } = this.#controlled;
+    const end = offline.nextEnd;
+    if (end === undefined) return;
+    this.#ending = setTimeout(
+      () => {
+        if (Date.now() >= end) this.#ended();
+        this.#awaitEnd();
+      },
+      Math.min(Math.max(end - Date.now(), 1), LONGEST_TIMER),
+    );
+    this.#ending.unref();
+  }
+
+  #ended(): void {
+    // Taking the snapshot forgets what has ended.
+    const { all, services } = this.#controlled.offline.snapshot();
+    const still = [...Object.keys(services), ...(all === null ? [] : ["all"])];
+    this.#controlled.log.info(
+      { still_offline: still },
+      "the time of a switch by hand is over: online again, but for what others keep offline",
+    );
+    void this.#save();
+  }
+}
+
+/** A name that no request has would forget nothing, and leave a blocked account's permit where it is. */
+function misspelt(attributes: Readonly<Record<string, string>>): Refusal | undefined {
+  for (const name of Object.keys(attributes)) {
+    if (ATTRIBUTE_TYPES.has(name)) continue;
+    const near = suggestion(name, ATTRIBUTE_TYPES.keys()) || "; SMTPD_POLICY_README lists them";
+    return { problem: `"${name}" is no attribute that Postfix sends${near}` };
+  }
+  return undefined;
+}

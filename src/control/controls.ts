@@ -1,0 +1,100 @@
+/** What can be done to a running bridge, and what it says of itself: the contract between the endpoint and the bridge. */
+import type { Switched } from "../decision/offline.ts";
+import type { ListenerReport } from "../postfix/listener-set.ts";
+import type { Cause } from "../upstream/failure.ts";
+
+/** What was asked for cannot be done; a sentence for the administrator. */
+export interface Refusal {
+  readonly problem: string;
+}
+
+export type ServiceNames = "all" | readonly string[];
+
+export interface Controls {
+  /** Takes secrets out of what is said. */
+  mask(text: string): string;
+  status(): Promise<Status>;
+  /** Switches services offline: for so many milliseconds, or until they are switched back. */
+  offline(services: ServiceNames, forMs: number | null, by: string): Promise<Switching | Refusal>;
+  online(services: ServiceNames, by: string): Promise<Switching | Refusal>;
+  /** Forgets decisions about requests with all of these attributes; of all services where none is named. */
+  forget(
+    service: string | undefined,
+    attributes: Readonly<Record<string, string>>,
+    by: string,
+  ): Promise<Refusal | undefined>;
+  /** Remembered decisions as NDJSON, a line each. */
+  exportCache(): AsyncIterable<string> | Refusal;
+  /** Takes in lines of such an export. */
+  loadCache(lines: AsyncIterable<string>): Promise<LoadCounts | Refusal>;
+}
+
+/** How the services concerned stand after a switch. */
+export interface Switching {
+  readonly services: readonly ServiceMode[];
+  /** What the administrator should know: it will not outlast a restart, say. */
+  readonly warning?: string;
+}
+
+/** What became of the lines of an export. */
+export interface LoadCounts {
+  readonly loaded: number;
+  readonly refused: number;
+  /** How many lines were refused for which reason. */
+  readonly reasons: Readonly<Record<string, number>>;
+}
+
+/** Times in statuses are RFC 3339 in UTC. */
+export interface ServiceMode {
+  readonly name: string;
+  readonly mode: "online" | "offline";
+  /** What keeps it offline; with `by_hand`: since when, until when (null: until switched back), by whom. */
+  readonly offline: {
+    readonly reason: "configuration" | "command_line" | "by_hand";
+    readonly since?: string;
+    readonly until?: string | null;
+    readonly by?: Switched["by"];
+  } | null;
+}
+
+export interface ServiceStatus extends ServiceMode {
+  readonly mapping: string;
+  /** `circuits`: no URL is called any more; `some_circuits`; `failing`: the last call failed. */
+  readonly trouble: "circuits" | "some_circuits" | "failing" | null;
+  readonly circuits: readonly {
+    readonly url: string;
+    readonly state: "closed" | "open" | "half-open";
+    readonly open_since: string | null;
+    readonly last_failure: string | null;
+  }[];
+  readonly in_flight: number;
+  readonly waiting: number;
+  readonly max_in_flight: number;
+  /** When the service itself last gave an answer. */
+  readonly answered: string | null;
+  readonly failure: { readonly at: string; readonly cause: Cause; readonly detail: string } | null;
+  /** What on_failure answers now where nothing is remembered; null: the connection is closed. Absent: all is well. */
+  readonly default_action?: string | null;
+  readonly cache: CacheStatus | null;
+}
+
+export interface CacheStatus {
+  readonly store: string;
+  /** Null where the store did not say in time. */
+  readonly entries: number | null;
+  readonly hits: number;
+  readonly stale: number;
+  readonly misses: number;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly pid: number;
+  readonly started: string;
+  readonly uptime_s: number;
+  readonly config: string;
+  readonly listeners: readonly ListenerReport[];
+  readonly services: readonly ServiceStatus[];
+  /** By source, since the start. */
+  readonly decisions: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,134 @@
+/**
+ * The control endpoint: an HTTP/1.1 server beside the policy listeners, on a unix socket or, with a token, on TCP.
+ *
+ * It has limits of its own on connections, sizes and time, and nothing that happens here reaches a decision.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
+import type { ControlConfig } from "../config/config.ts";
+import type { Secret } from "../config/secret.ts";
+import type { Log } from "../observe/log.ts";
+import { bind, grant } from "../postfix/bind.ts";
+import { formatEndpoint } from "../postfix/endpoint.ts";
+import { answer, failure, type Reply } from "./api.ts";
+import type { Controls, Refusal } from "./controls.ts";
+
+const MAX_CONNECTIONS = 64;
+const MAX_HEADERS = 8 * 1024;
+const HEADERS_TIME = 5_000;
+/** A connection on which nothing moves is given up, in milliseconds. */
+const IDLE_TIME = 30_000;
+
+export class ControlServer {
+  readonly endpoint: string;
+  readonly #server: Server;
+  readonly #log: Log;
+  #token: Secret | undefined;
+  /** Resolves when the bridge is ready to be controlled. */
+  readonly #controls: Promise<Controls>;
+  #use: (controls: Controls) => void = () => {};
+
+  private constructor(endpoint: string, token: Secret | undefined, log: Log) {
+    this.endpoint = endpoint;
+    this.#token = token;
+    this.#log = log;
+    this.#controls = new Promise((resolve) => {
+      this.#use = resolve;
+    });
+    this.#server = createServer({
+      maxHeaderSize: MAX_HEADERS,
+      headersTimeout: HEADERS_TIME,
+      // Loading a cache takes as long as it takes; what stands still is ended by the idle time.
+      requestTimeout: 0,
+      connectionsCheckingInterval: 1000,
+    });
+    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.setTimeout(IDLE_TIME);
+    this.#server.on("request", (request, response) => void this.#serve(request, response));
+  }
+
+  /** Binds the endpoint, with the rights that the process has now. Requests wait until `serve`. */
+  static async open(config: ControlConfig, log: Log): Promise<ControlServer | Refusal> {
+    const control = new ControlServer(formatEndpoint(config.endpoint), config.token, log);
+    const problem = await bind(control.#server, config.endpoint);
+    if (problem !== undefined) return { problem: `control: ${problem}` };
+    const refused = await grant(config.endpoint, config);
+    if (refused === undefined) return control;
+    control.#server.close();
+    return { problem: `control: ${refused}` };
+  }
+
+  /** From now on requests are answered by what `controls` does. */
+  serve(controls: Controls): void {
+    this.#server.on("error", (error) => this.#log.error({ detail: error.message }, "control endpoint"));
+    this.#use(controls);
+  }
+
+  /** From now on commands must show this token, or none. */
+  setToken(token: Secret | undefined): void {
+    this.#token = token;
+  }
+
+  /** Stops; requests under way are cut off. The socket file is removed where the rights allow. */
+  async close(): Promise<void> {
+    await new Promise((resolve) => {
+      this.#server.close(resolve);
+      this.#server.closeAllConnections();
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // The other side may go at any time; what is lost then is its own.
+    response.on("error", () => {});
+    try {
+      await send(response, await this.#answer(request));
+    } catch (error) {
+      const detail = (await this.#controls).mask((error as Error).message);
+      this.#log.warn({ path: request.url, detail }, "a command was not carried out to its end");
+      if (response.headersSent) response.destroy();
+      else await send(response, failure(503, detail));
+    }
+  }
+
+  async #answer(request: IncomingMessage): Promise<Reply> {
+    if (!this.#mayAsk(request)) {
+      const refusal = failure(401, "a token is needed: the one that stands under control.token");
+      return { ...refusal, headers: { "www-authenticate": "Bearer" } };
+    }
+    return answer(request, await this.#controls);
+  }
+
+  #mayAsk({ headers }: IncomingMessage): boolean {
+    if (this.#token === undefined) return true;
+    const shown = /^Bearer +(.*)$/i.exec(headers.authorization ?? "")?.[1] ?? "";
+    // A header's bytes are read as Latin-1.
+    return timingSafeEqual(digest(Buffer.from(shown, "latin1")), digest(Buffer.from(this.#token.reveal())));
+  }
+}
+
+/** Of equal length whatever the text, as timingSafeEqual wants it. */
+function digest(text: Buffer): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+async function send(response: ServerResponse, reply: Reply): Promise<void> {
+  if ("lines" in reply) {
+    response.writeHead(200, { "content-type": "application/x-ndjson" });
+    await pipeline(withLineEnds(reply.lines), response);
+    return;
+  }
+  const text = `${JSON.stringify(reply.json)}\n`;
+  response.writeHead(reply.status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    // What is left of a body that was not read would be taken for the next request.
+    ...(reply.status >= 400 && { connection: "close" }),
+    ...reply.headers,
+  });
+  response.end(text);
+}
+
+async function* withLineEnds(lines: AsyncIterable<string>): AsyncGenerator<string, void> {
+  for await (const line of lines) yield line.endsWith("\n") ? line : `${line}\n`;
+}
