@@ -114,8 +114,11 @@ function digest(text: Buffer): Buffer {
 
 async function send(response: ServerResponse, reply: Reply): Promise<void> {
   if ("lines" in reply) {
+    const lines = reply.lines[Symbol.asyncIterator]();
+    // Where the store cannot be read at all, that can still be said.
+    const first = await lines.next();
     response.writeHead(200, { "content-type": "application/x-ndjson" });
-    await pipeline(withLineEnds(reply.lines), response);
+    await pipeline(withLineEnds(first, lines), response);
     return;
   }
   const text = `${JSON.stringify(reply.json)}\n`;
@@ -129,6 +132,14 @@ async function send(response: ServerResponse, reply: Reply): Promise<void> {
   response.end(text);
 }
 
-async function* withLineEnds(lines: AsyncIterable<string>): AsyncGenerator<string, void> {
-  for await (const line of lines) yield line.endsWith("\n") ? line : `${line}\n`;
+async function* withLineEnds(
+  first: IteratorResult<string>,
+  lines: AsyncIterator<string>,
+): AsyncGenerator<string, void> {
+  try {
+    for (let line = first; !line.done; line = await lines.next()) yield `${line.value}\n`;
+  } finally {
+    // Whoever reads may leave early.
+    await lines.return?.();
+  }
 }

@@ -36,7 +36,7 @@ export class Activity {
     this.decisions[source]++;
     if (service === undefined || source === "cache") return;
     if (source === "upstream") this.of(service).answeredAt = now;
-    else if (cause !== undefined && cause !== "offline")
+    else if (cause !== undefined && !UNASKED.has(cause))
       this.of(service).failure = { at: now, cause, detail };
   }
 }

@@ -1,0 +1,43 @@
+/** Controls that do as a test says and remember what they were asked, for tests of what comes before them. */
+import type { Controls } from "../../src/control/controls.ts";
+
+export interface FakeControls extends Controls {
+  readonly asked: unknown[][];
+}
+
+export function fakeControls(own: Partial<Controls> = {}): FakeControls {
+  const asked: unknown[][] = [];
+  const note =
+    <T>(name: string, result: T) =>
+    async (...parameters: unknown[]) => {
+      asked.push([name, ...parameters]);
+      return result;
+    };
+  const status = {
+    version: "1.2.3",
+    pid: 1,
+    started: "2026-01-01T00:00:00.000Z",
+    uptime_s: 1,
+    config: "/etc/pfxbridge/pfxbridge.yaml",
+    listeners: [],
+    services: [],
+    decisions: {},
+  };
+  return {
+    asked,
+    mask: (text) => text.replaceAll("hunter2", "***"),
+    status: note("status", status),
+    offline: note("offline", { services: [] }),
+    online: note("online", { services: [] }),
+    forget: note("forget", undefined),
+    exportCache: async function* () {
+      yield '{"key":"a"}';
+    },
+    loadCache: async (lines) => {
+      let loaded = 0;
+      for await (const _ of lines) loaded++;
+      return { loaded, refused: 0, reasons: {} };
+    },
+    ...own,
+  };
+}
