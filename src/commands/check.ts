@@ -46,7 +46,8 @@ async function checkConfig(config: Config): Promise<number> {
   console.log(
     `${config.file}: ${counted(config.services.size, "service")}, ${counted(config.routes.length, "route")}`,
   );
-  for (const warning of config.warnings) tally.warn(warning);
+  // Those of the mappings come with them.
+  for (const warning of config.warnings) if (warning.file === config.file) tally.warn(warning);
   for (const { name, mapping } of config.services.values()) {
     console.log(`\nservice ${name}: mapping ${mapping.name} (${mapping.file})`);
     await checkMapping(mapping, tally);
