@@ -1,0 +1,317 @@
+/**
+ * Remembered replies on disk, in an LMDB file that several processes of a host share, and that outlives them.
+ *
+ * Reading is looking into mapped memory; writing happens in another thread, a few entries at a time, and nobody waits
+ * for it. What is not yet written is answered from memory. Every so often, in small steps, entries past their end are
+ * deleted, and those that end first where there are too many.
+ *
+ * Pages of the file that were looked at count as the process's memory, though the system can take them back at any time.
+ * When they have become many, the file is closed and opened again, which gives them back.
+ */
+import { readFileSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Log } from "../../observe/log.ts";
+import { decode, encode, staleUntilOf } from "../codec.ts";
+import { isKey, isRememberable, MAX_ENTRY_SIZE } from "../limits.ts";
+import type { Remembered, Revocation, Store } from "../store.ts";
+import { Complaints } from "./complaints.ts";
+import { type Databases, openDatabases, openFile } from "./lmdb-file.ts";
+import { LmdbRevocations } from "./lmdb-revocations.ts";
+import type { StoreOptions } from "./options.ts";
+
+/** Between two looks at what there is to do, in milliseconds. */
+const INTERVAL = 250;
+/** Entries deleted in one step. */
+const SWEEP_STEP = 250;
+/** Entries that wait to be written; beyond that nothing more is remembered until some are. */
+const MOST_WAITING = 10_000;
+/** Read at once for entries(). */
+const CHUNK = 100;
+/** Mapped pages beyond which the file is opened anew, in bytes. */
+const MOST_MAPPED = 48 * 1024 * 1024;
+/** Reads between two looks at how much is mapped. */
+const READS_PER_LOOK = 500;
+const NOTHING = Buffer.alloc(0);
+
+/** Null: deleted. */
+type Waiting = Remembered | null;
+
+export class LmdbStore implements Store {
+  readonly kind = "lmdb";
+  readonly #path: string;
+  readonly #maxEntries: number;
+  readonly #mapSize: number | undefined;
+  readonly #secret: string | undefined;
+  readonly #log: Log;
+  readonly #complaints: Complaints;
+  readonly #revocations: LmdbRevocations;
+  readonly #timer: NodeJS.Timeout;
+  readonly #waiting = new Map<string, Waiting>();
+  #db: Databases;
+  /** While the file is opened anew, or being closed: what is to be written stays in `#waiting`. */
+  #isHeld = false;
+  #isSweeping = false;
+  #isClosed = false;
+  #mappedAtOpen: number;
+  #reads = 0;
+
+  /**
+   * @param mapSize how far the file may grow, in bytes
+   * @throws an error that says why the file cannot be used
+   */
+  constructor(path: string, options: Omit<StoreOptions, "timeout">, mapSize?: number) {
+    this.#path = path;
+    this.#maxEntries = options.maxEntries;
+    this.#mapSize = mapSize;
+    this.#secret = options.secret;
+    this.#log = options.log;
+    this.#complaints = new Complaints(options.log);
+    this.#mappedAtOpen = mappedBytes();
+    this.#db = openFile(path, options.log, mapSize);
+    this.#revocations = new LmdbRevocations(options);
+    this.#revocations.poll(this.#db);
+    this.#timer = setInterval(() => this.#tend(), INTERVAL);
+    this.#timer.unref();
+  }
+
+  get(key: string): Remembered | undefined {
+    const waiting = this.#waiting.get(key);
+    if (waiting !== undefined) return waiting ?? undefined;
+    if (++this.#reads % READS_PER_LOOK === 0) this.#giveBackMemory();
+    try {
+      const bytes = this.#db.entries.getBinaryFast(pack(key));
+      return bytes === undefined ? undefined : this.#read(key, bytes);
+    } catch (error) {
+      this.#complain(error, "a remembered decision cannot be read");
+      return undefined;
+    }
+  }
+
+  #read(key: string, bytes: Buffer): Remembered | undefined {
+    const entry = decode(key, bytes, this.#secret);
+    if (!("problem" in entry)) return entry;
+    this.#complaints.warn(
+      { store: this.kind, problem: entry.problem },
+      "a remembered decision was not used: it cannot be trusted",
+    );
+    return undefined;
+  }
+
+  set(key: string, entry: Remembered): void {
+    if (isKey(key) && isRememberable(entry)) this.#write(key, entry);
+  }
+
+  delete(key: string): void {
+    if (isKey(key)) this.#write(key, null);
+  }
+
+  #write(key: string, entry: Waiting): void {
+    if (this.#isClosed) return;
+    if (this.#waiting.size >= MOST_WAITING && !this.#waiting.has(key)) {
+      this.#complaints.warn(
+        { store: this.kind, file: this.#path },
+        "the disk is too slow: decisions are not remembered",
+      );
+      return;
+    }
+    this.#waiting.set(key, entry);
+    if (!this.#isHeld) this.#put(key, entry);
+  }
+
+  #put(key: string, entry: Waiting): void {
+    const done = () => {
+      // Another write of the same key may wait by now.
+      if (this.#waiting.get(key) === entry) this.#waiting.delete(key);
+    };
+    try {
+      const { entries, expiry } = this.#db;
+      const packed = pack(key);
+      const old = entries.getBinaryFast(packed);
+      const oldEnd = old === undefined ? undefined : staleUntilOf(old);
+      const bytes = entry === null ? null : encode(key, entry, this.#secret);
+      if (bytes !== null && bytes.length > MAX_ENTRY_SIZE) {
+        done();
+        return;
+      }
+      if (oldEnd !== undefined && oldEnd !== entry?.staleUntil)
+        void expiry.remove(expiryKey(oldEnd, packed)).catch(ignore);
+      if (entry !== null) void expiry.put(expiryKey(entry.staleUntil, packed), NOTHING).catch(ignore);
+      const written = bytes === null ? entries.remove(packed) : entries.put(packed, bytes);
+      written.then(done, (error) => {
+        done();
+        this.#complain(error, "a decision could not be remembered");
+      });
+    } catch (error) {
+      done();
+      this.#complain(error, "a decision could not be remembered");
+    }
+  }
+
+  async count(): Promise<number> {
+    return countOf(this.#db);
+  }
+
+  async *entries(): AsyncGenerator<readonly [string, Remembered]> {
+    let start: Buffer | undefined;
+    for (;;) {
+      const chunk: [Buffer, Buffer][] = [];
+      const range = { limit: CHUNK, ...(start !== undefined && { start, exclusiveStart: true }) };
+      for (const { key, value } of this.#db.entries.getRange(range)) {
+        chunk.push([Buffer.from(key), Buffer.from(value)]);
+      }
+      for (const [packed, bytes] of chunk) {
+        const key = unpack(packed);
+        const entry = this.#read(key, bytes);
+        if (entry !== undefined) yield [key, entry];
+      }
+      if (chunk.length < CHUNK) return;
+      start = chunk[chunk.length - 1]?.[0];
+      await nextTurn();
+    }
+  }
+
+  async revoke(revocation: Revocation): Promise<void> {
+    while (this.#isHeld && !this.#isClosed) await nextTurn();
+    await this.#revocations.add(this.#db, revocation);
+  }
+
+  onRevocation(listener: (revocation: Revocation) => void): void {
+    this.#revocations.feed.subscribe(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    while (this.#isHeld) await nextTurn();
+    await settled(this.#db.root.flushed);
+    await settled(this.#db.root.close());
+  }
+
+  /** What is to be done every so often. */
+  #tend(): void {
+    if (this.#isHeld) return;
+    try {
+      this.#revocations.poll(this.#db);
+      this.#giveBackMemory();
+      if (!this.#isSweeping) void this.#sweep();
+    } catch (error) {
+      this.#complain(error, "the store of remembered decisions cannot be read");
+    }
+  }
+
+  /** Deletes entries past their end, and those that end first where there are too many, step by step. */
+  async #sweep(): Promise<void> {
+    this.#isSweeping = true;
+    try {
+      while (!this.#isHeld && !this.#isClosed && this.#sweepStep()) {
+        await this.#db.root.committed;
+        await nextTurn();
+      }
+    } catch (error) {
+      this.#complain(error, "old decisions could not be deleted");
+    } finally {
+      this.#isSweeping = false;
+    }
+  }
+
+  /** True when there may be more. */
+  #sweepStep(): boolean {
+    const { entries, expiry } = this.#db;
+    const excess = countOf(this.#db) - this.#maxEntries;
+    const limit = Math.min(SWEEP_STEP, Math.max(excess, 0));
+    const range = limit > 0 ? { limit } : { limit: SWEEP_STEP, end: expiryKey(Date.now(), NOTHING) };
+    const ended: Buffer[] = [];
+    for (const key of expiry.getKeys(range)) ended.push(Buffer.from(key));
+    for (const key of ended) {
+      const packed = key.subarray(8);
+      const bytes = entries.getBinaryFast(packed);
+      // Written anew meanwhile, it has another place in this order.
+      if (bytes !== undefined && staleUntilOf(bytes) === key.readDoubleBE(0))
+        void entries.remove(packed).catch(ignore);
+      void expiry.remove(key).catch(ignore);
+    }
+    return ended.length === SWEEP_STEP;
+  }
+
+  #giveBackMemory(): void {
+    if (this.#isHeld || this.#isClosed || mappedBytes() - this.#mappedAtOpen < MOST_MAPPED) return;
+    void this.#openAnew();
+  }
+
+  async #openAnew(): Promise<void> {
+    this.#isHeld = true;
+    try {
+      await settled(this.#db.root.flushed);
+      await settled(this.#db.root.close());
+      this.#mappedAtOpen = mappedBytes();
+      this.#db = openDatabases(this.#path, this.#mapSize);
+    } catch (error) {
+      this.#complain(error, "the store of remembered decisions could not be opened again");
+    }
+    this.#isHeld = false;
+    for (const [key, entry] of this.#waiting) this.#put(key, entry);
+  }
+
+  #complain(error: unknown, message: string): void {
+    const { commitError, message: reason } = error as Error & { commitError?: Promise<never> };
+    if (commitError === undefined) {
+      this.#complaints.warn({ store: this.kind, file: this.#path, reason }, message);
+      return;
+    }
+    commitError.catch((cause: Error) => {
+      this.#complaints.warn({ store: this.kind, file: this.#path, reason: cause.message }, message);
+    });
+  }
+}
+
+/** Keys that are a SHA-256 in base64url are kept as its 32 bytes; 0xff, which UTF-8 has nowhere, tells them apart. */
+const PACKED = 0xff;
+const HASH_LENGTH = 43;
+
+function pack(key: string): Buffer {
+  if (key.length === HASH_LENGTH) {
+    const packed = Buffer.allocUnsafe(33);
+    packed[0] = PACKED;
+    if (packed.write(key, 1, "base64url") === 32 && packed.toString("base64url", 1) === key) return packed;
+  }
+  return Buffer.from(key, "utf8");
+}
+
+function unpack(packed: Buffer): string {
+  return packed[0] === PACKED ? packed.toString("base64url", 1) : packed.toString("utf8");
+}
+
+/** Positive doubles, big-endian, are in the order of their values. */
+function expiryKey(staleUntil: number, packed: Buffer): Buffer {
+  const key = Buffer.allocUnsafe(8 + packed.length);
+  key.writeDoubleBE(staleUntil, 0);
+  packed.copy(key, 8);
+  return key;
+}
+
+function countOf({ entries }: Databases): number {
+  return (entries.getStats() as { entryCount: number }).entryCount;
+}
+
+/** Pages of files that the process has looked at, in bytes; 0 where the system does not say. */
+function mappedBytes(): number {
+  try {
+    return Number(readFileSync("/proc/self/statm", "latin1").split(" ")[2]) * 4096;
+  } catch {
+    return 0;
+  }
+}
+
+async function settled(work: PromiseLike<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch {
+    // Each write has told its own failure.
+  }
+}
+
+/** The entry's own write fails with it and tells. */
+function ignore(error: Error & { commitError?: Promise<never> }): void {
+  error.commitError?.catch(() => {});
+}

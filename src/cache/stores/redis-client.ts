@@ -1,0 +1,70 @@
+/**
+ * The connection to Redis or Valkey: one server, the master that Sentinels name, or a cluster.
+ *
+ * It is made in the background and made again for ever, with growing pauses. Nothing is queued while there is none, and
+ * one on which nothing is heard is given up, so that what waits for replies stays bounded.
+ */
+import { Cluster, Redis } from "ioredis";
+import type { RedisUrl } from "../store-url.ts";
+
+export type Client = Redis | Cluster;
+
+/** Without a byte from the server while it owes a reply, in milliseconds. */
+const SILENCE = 2000;
+const CONNECT_TIMEOUT = 3000;
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 3000;
+
+/** Connects when `connect()` is called. */
+export function createClient(url: RedisUrl): Client {
+  const options = {
+    lazyConnect: true,
+    connectionName: "pfxbridge",
+    protocol: 2 as const,
+    connectTimeout: CONNECT_TIMEOUT,
+    socketTimeout: SILENCE,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    // A master that has become a replica: the new one is found by connecting again.
+    reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
+    ...(url.username !== undefined && { username: url.username }),
+    ...(url.password !== undefined && { password: url.password }),
+    ...(url.tls && { tls: {} }),
+  };
+  if (url.mode === "cluster") {
+    return new Cluster([...url.nodes], {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      redisOptions: options,
+      // Certificates are for names; a cluster that tells addresses is asked by these.
+      dnsLookup: (address, callback) => callback(null, address),
+      clusterRetryStrategy: pause,
+      maxRedirections: 2,
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
+      retryDelayOnTryAgain: 0,
+    });
+  }
+  const single = {
+    ...options,
+    enableOfflineQueue: false,
+    retryStrategy: pause,
+    db: url.db,
+  };
+  if (url.mode === "single") return new Redis({ ...single, ...url.nodes[0] });
+  return new Redis({
+    ...single,
+    sentinels: [...url.nodes],
+    name: url.name ?? "",
+    sentinelRetryStrategy: pause,
+    ...(url.sentinelUsername !== undefined && { sentinelUsername: url.sentinelUsername }),
+    ...(url.sentinelPassword !== undefined && { sentinelPassword: url.sentinelPassword }),
+    ...(url.tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+  });
+}
+
+/** Exponential, with jitter: a fleet does not come back all at once. */
+function pause(times: number): number {
+  const longest = Math.min(FIRST_PAUSE * 2 ** Math.min(times, 10), LONGEST_PAUSE);
+  return longest / 2 + (Math.random() * longest) / 2;
+}

@@ -1,0 +1,206 @@
+/**
+ * Remembered replies in Redis or Valkey, for a fleet: what one mail server has asked, all know.
+ *
+ * An entry is one key with an end of its own. While Redis is away nothing is found and nothing is kept, and one line in
+ * the log says so, another when it is back. What has been asked of Redis and not answered is bounded.
+ */
+import type { Log } from "../../observe/log.ts";
+import { decode, encode } from "../codec.ts";
+import { isKey, isRememberable, MAX_ENTRY_SIZE } from "../limits.ts";
+import type { Remembered, Revocation, Store } from "../store.ts";
+import type { RedisUrl } from "../store-url.ts";
+import { Complaints } from "./complaints.ts";
+import type { StoreOptions } from "./options.ts";
+import { type Client, createClient } from "./redis-client.ts";
+import { RedisRevocations } from "./redis-revocations.ts";
+
+/** Commands that wait for a reply; beyond that nothing is asked and nothing kept until some have come. */
+const MOST_WAITING = 1000;
+/** Between two looks for revocations, in milliseconds. */
+const POLL_INTERVAL = 300;
+/** Keys asked for at once by SCAN. */
+const CHUNK = 200;
+/** For Redis to say goodbye, in milliseconds. */
+const CLOSING = 1000;
+
+export class RedisStore implements Store {
+  readonly kind = "redis";
+  readonly #prefix: string;
+  readonly #secret: string | undefined;
+  readonly #log: Log;
+  readonly #complaints: Complaints;
+  readonly #client: Client;
+  readonly #revocations: RedisRevocations;
+  readonly #timer: NodeJS.Timeout;
+  #waiting = 0;
+  /** Null: not known yet. */
+  #isThere: boolean | null = null;
+  #isClosed = false;
+  #lastError = "";
+
+  constructor(url: RedisUrl, options: StoreOptions) {
+    this.#prefix = `${url.prefix}entry:`;
+    this.#secret = options.secret;
+    this.#log = options.log;
+    this.#complaints = new Complaints(options.log);
+    this.#client = createClient(url);
+    this.#revocations = new RedisRevocations(this.#client, `${url.prefix}revocations`, options);
+    const place = `${url.nodes.map(({ host, port }) => `${host}:${port}`).join(",")}`;
+    this.#client.on("error", (error: Error) => this.#onError(error, place));
+    this.#client.on("close", () => this.#onGone(place));
+    this.#client.on("ready", () => this.#onReady(place));
+    this.#client.connect().catch(ignore);
+    this.#timer = setInterval(() => this.#poll(), POLL_INTERVAL);
+    this.#timer.unref();
+  }
+
+  get(key: string): Remembered | undefined | Promise<Remembered | undefined> {
+    if (!this.#canAsk()) return undefined;
+    return this.#counted(this.#client.getBuffer(this.#prefix + key)).then(
+      (bytes) => (bytes === null ? undefined : this.#read(key, bytes)),
+      (error: Error) => {
+        this.#complain(error, "a remembered decision could not be read");
+        return undefined;
+      },
+    );
+  }
+
+  #read(key: string, bytes: Buffer): Remembered | undefined {
+    const entry = decode(key, bytes, this.#secret);
+    if (!("problem" in entry)) return entry;
+    this.#complaints.warn(
+      { store: this.kind, problem: entry.problem },
+      "a remembered decision was not used: it cannot be trusted",
+    );
+    return undefined;
+  }
+
+  set(key: string, entry: Remembered): void {
+    if (!this.#canAsk() || !isKey(key) || !isRememberable(entry)) return;
+    const bytes = encode(key, entry, this.#secret);
+    const life = Math.ceil(entry.staleUntil - Date.now());
+    if (life <= 0 || bytes.length > MAX_ENTRY_SIZE) return;
+    this.#counted(this.#client.set(this.#prefix + key, bytes, "PX", life)).catch((error: Error) =>
+      this.#complain(error, "a decision could not be remembered"),
+    );
+  }
+
+  delete(key: string): void {
+    if (!this.#canAsk()) return;
+    this.#counted(this.#client.del(this.#prefix + key)).catch((error: Error) =>
+      this.#complain(error, "a remembered decision could not be deleted"),
+    );
+  }
+
+  /** Of all that is in Redis, whoever else uses it: what SCAN finds may take long, and this is asked often. */
+  async count(): Promise<number> {
+    let count = 0;
+    for await (const keys of this.#scan()) count += keys.length;
+    return count;
+  }
+
+  async *entries(): AsyncGenerator<readonly [string, Remembered]> {
+    for await (const keys of this.#scan()) {
+      // One by one: in a cluster they are on different nodes.
+      const found = await Promise.all(keys.map((key) => this.#client.getBuffer(key).catch(() => null)));
+      for (const [index, bytes] of found.entries()) {
+        const key = keys[index]?.slice(this.#prefix.length) ?? "";
+        const entry = bytes === null ? undefined : this.#read(key, bytes);
+        if (entry !== undefined) yield [key, entry];
+      }
+    }
+  }
+
+  /** Ends early when Redis goes away. */
+  async *#scan(): AsyncGenerator<readonly string[]> {
+    if (!this.#isThere) return;
+    const nodes = "nodes" in this.#client ? this.#client.nodes("master") : [this.#client];
+    const match = `${this.#prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
+    try {
+      for (const node of nodes) {
+        let cursor = "0";
+        do {
+          const [next, keys] = await node.scan(cursor, "MATCH", match, "COUNT", CHUNK);
+          yield keys;
+          cursor = next;
+        } while (cursor !== "0");
+      }
+    } catch (error) {
+      this.#complain(error as Error, "the remembered decisions could not be listed");
+    }
+  }
+
+  revoke(revocation: Revocation): Promise<void> {
+    return this.#revocations.add(revocation);
+  }
+
+  onRevocation(listener: (revocation: Revocation) => void): void {
+    this.#revocations.feed.subscribe(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    if (this.#isThere) {
+      // QUIT is answered after all that was asked before it.
+      const timeout = new Promise((resolve) => setTimeout(resolve, CLOSING).unref());
+      await Promise.race([this.#client.quit().catch(ignore), timeout]);
+    }
+    this.#client.disconnect();
+  }
+
+  #canAsk(): boolean {
+    return this.#isThere === true && this.#waiting < MOST_WAITING && !this.#isClosed;
+  }
+
+  #counted<T>(reply: Promise<T>): Promise<T> {
+    this.#waiting++;
+    const answered = () => {
+      this.#waiting--;
+    };
+    reply.then(answered, answered);
+    return reply;
+  }
+
+  #poll(): void {
+    if (this.#isThere) {
+      this.#revocations
+        .poll()
+        .catch((error: Error) => this.#complain(error, "revocations could not be read from Redis"));
+    }
+  }
+
+  #onReady(place: string): void {
+    if (this.#isThere === false) {
+      this.#log.info({ store: this.kind, place }, "Redis is back: decisions are remembered again");
+    }
+    this.#isThere = true;
+    this.#revocations.onConnected();
+    this.#poll();
+  }
+
+  #onError(error: Error, place: string): void {
+    this.#lastError = error.message;
+    // The first connection failed: there is no "close" of one that never was, in a cluster.
+    if (this.#isThere === null) this.#onGone(place);
+  }
+
+  #onGone(place: string): void {
+    if (this.#isThere === false || this.#isClosed) return;
+    this.#isThere = false;
+    const reason = this.#lastError || "the connection was closed";
+    this.#log.warn(
+      { store: this.kind, place, reason },
+      "Redis cannot be reached: decisions are made without remembered ones until it is back",
+    );
+    this.#lastError = "";
+  }
+
+  /** An error while the connection is gone has been told. */
+  #complain(error: Error, message: string): void {
+    if (this.#isThere) this.#complaints.warn({ store: this.kind, reason: error.message }, message);
+  }
+}
+
+function ignore(): void {}
