@@ -43,7 +43,7 @@ export async function serviceStatus(service: Service, running: Running): Promise
     mapping: mapping.name,
     trouble,
     circuits: circuits.map(({ url, state, openSince, lastFailure }) => ({
-      url,
+      url: mask(url),
       state,
       open_since: openSince === null ? null : rfc3339(openSince),
       last_failure: lastFailure === "" ? null : mask(lastFailure),
