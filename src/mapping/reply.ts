@@ -29,7 +29,6 @@ interface Content {
 const NO_CONTENT: Content = { body: null, fault: null };
 
 export class ReplyView {
-  readonly headers: ReadonlyMap<string, string>;
   /** Why the body could not be read, once that was tried. */
   unreadable: string | null = null;
   readonly #reply: UpstreamReply;
@@ -41,7 +40,11 @@ export class ReplyView {
   constructor(reply: UpstreamReply, options: ReplyOptions = {}) {
     this.#reply = reply;
     this.#options = options;
-    this.headers = reply.headers;
+  }
+
+  /** A map of the kind that expressions know, made when one asks. */
+  get headers(): ReadonlyMap<string, string> {
+    return new Map(this.#reply.headers);
   }
 
   get status(): number {

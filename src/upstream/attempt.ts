@@ -4,14 +4,14 @@
  * It is undici's handler, its own timer and what has been received so far in one object, since there is
  * one for each call that is made. It ends exactly once; what comes after that is not heard.
  */
-import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import type { Connection } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import { decompress, isEncoded, tooLarge } from "./decompress.ts";
-import { failureOf, type Progress } from "./errors.ts";
+import { failureOf, isDestroyed, type Progress } from "./errors.ts";
 import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
+import { ReplyHeaders } from "./reply-headers.ts";
 import { Timer } from "./timer.ts";
 
 /** Where attempts of a service lead, and within what limits. */
@@ -32,10 +32,13 @@ export interface AttemptTarget {
 export interface AttemptOwner {
   onReply(reply: UpstreamReply, milliseconds: number): void;
   onFailure(failure: Failure, milliseconds: number): void;
+  /** It fell with a connection that it shared, which says nothing of the service; asking again is safe. */
+  onInterrupted(failure: Failure, milliseconds: number): void;
 }
 
 const NOTHING = Buffer.alloc(0);
 
+/** The handler's older interface, the one that undici itself works with: the newer one is a layer on top of it. */
 export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progress {
   status = 0;
   received = 0;
@@ -44,8 +47,12 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
   readonly #connection: Connection;
   readonly #started = performance.now();
   readonly #cut: boolean;
+  /** How many replies the connection had brought when this began. */
+  readonly #repliesBefore: number;
+  /** Takes the call back; over HTTP/2 that alone. */
+  #abort: (() => void) | null = null;
   #ended = false;
-  #headers: Map<string, string> = new Map();
+  #headers: readonly Buffer[] = [];
   #body: Buffer = NOTHING;
   /** All parts of the body, once there is more than one. */
   #parts: Buffer[] | null = null;
@@ -56,6 +63,7 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
     this.#owner = owner;
     this.#target = target;
     this.#connection = target.pool.lease(this.#started);
+    this.#repliesBefore = this.#connection.replies;
     const own = this.#started + target.timeout;
     this.#cut = deadline < own;
     this.startTimer(this.#cut ? deadline : own);
@@ -71,85 +79,114 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
 
   /** Sends the call; `headers` are names and values in turn. */
   start(request: UpstreamRequest, headers: string[]): void {
-    const { method, body } = request;
+    const options = {
+      method: request.method,
+      path: this.#target.join(request.path),
+      headers,
+      body: request.body,
+      // A question can be asked twice, and doesn't keep those behind it waiting: it may be pipelined, whatever its method.
+      idempotent: true,
+      blocking: false,
+    };
     // undici's type has no POST with a null body, its code has.
-    const options = { method, path: this.#target.join(request.path), headers, body };
     this.#connection.dispatch(options as Dispatcher.DispatchOptions, this);
   }
 
-  onRequestStart(): void {
-    // That it is there is how undici knows the handler's interface.
+  onConnect(abort: () => void): void {
+    if (this.#ended) abort();
+    else this.#abort = abort;
   }
 
-  onResponseStart(_controller: unknown, status: number, headers: IncomingHttpHeaders): void {
-    if (this.#ended || status < 200) return;
+  onHeaders(status: number, headers: Buffer[]): boolean {
+    if (this.#ended || status < 200) return true;
     this.status = status;
-    for (const name in headers) {
-      const value = headers[name];
-      if (value !== undefined) this.#headers.set(name, typeof value === "string" ? value : value.join(", "));
-    }
-    if (Number(headers["content-length"] ?? 0) > this.#target.maxReplySize) this.#refuseSize();
+    this.#headers = headers;
+    this.#connection.replies++;
+    return true;
   }
 
-  onResponseData(_controller: unknown, chunk: Buffer): void {
-    if (this.#ended) return;
+  onData(chunk: Buffer): boolean {
+    if (this.#ended) return true;
     this.received += chunk.length;
-    if (this.received > this.#target.maxReplySize) this.#refuseSize();
+    if (this.received > this.#target.maxReplySize) this.#refuse(tooLarge(this.#target.maxReplySize));
     else if (this.#parts !== null) this.#parts.push(chunk);
     else if (this.#body.length > 0) this.#parts = [this.#body, chunk];
     else this.#body = chunk;
+    return true;
   }
 
-  onResponseEnd(): void {
+  onComplete(): void {
     if (this.#ended) return;
     const body = this.#parts === null ? this.#body : Buffer.concat(this.#parts);
-    const coding = this.#headers.get("content-encoding");
+    const headers = new ReplyHeaders(this.#headers);
+    const coding = headers.get("content-encoding");
     if (body.length === 0 || !isEncoded(coding)) {
-      this.#succeed(body);
+      this.#succeed(headers, body);
       return;
     }
     decompress(body, coding, this.#target.maxReplySize, (result) => {
       if (this.#ended) return;
       if (typeof result === "string") this.#refuse(result);
-      else this.#succeed(result);
+      else this.#succeed(headers, result);
     });
   }
 
-  onResponseError(_controller: unknown, error: Error): void {
-    if (!this.#ended) this.#fail(failureOf(error, this));
+  onError(error: Error): void {
+    if (this.#ended) return;
+    const connection = this.#connection;
+    const interrupted = this.status === 0 && (connection.multiplexed || isDestroyed(error));
+    this.#end();
+    if (connection.multiplexed) {
+      // It may have been the stream alone, so the others are left to end as they will.
+      this.#target.pool.withdraw(connection);
+      this.#target.pool.release(connection);
+    } else {
+      this.#target.pool.discard(connection);
+    }
+    const failure = failureOf(error, this);
+    if (interrupted) this.#owner.onInterrupted(failure, this.#elapsed());
+    else this.#owner.onFailure(failure, this.#elapsed());
   }
 
   protected override onTime(): void {
-    const { stage } = this.#connection;
-    const busy = this.received > 0 ? `reading the reply, ${this.received} bytes so far` : stage;
+    const connection = this.#connection;
+    const busy = this.received > 0 ? `reading the reply, ${this.received} bytes so far` : connection.stage;
     const limit = this.#cut ? "when the deadline came" : `after ${this.#target.timeout} ms (timeout)`;
-    this.#fail({ cause: "timeout", detail: `${this.url}: no complete reply ${limit}; it was still ${busy}` });
-  }
-
-  #refuseSize(): void {
-    this.#refuse(tooLarge(this.#target.maxReplySize));
-  }
-
-  #refuse(what: string): void {
-    this.#fail({
-      cause: "bad_reply",
-      status: this.status,
-      detail: `${this.url}: the reply is unusable: ${what}`,
+    // Not a sound from it all that time: it may be dead, and nothing else would show that.
+    if (connection.replies === this.#repliesBefore) this.#target.pool.withdraw(connection);
+    this.#giveUp({
+      cause: "timeout",
+      detail: `${this.url}: no complete reply ${limit}; it was still ${busy}`,
     });
   }
 
-  #succeed(body: Buffer): void {
-    this.#ended = true;
-    this.stopTimer();
-    this.#target.pool.release(this.#connection);
-    this.#owner.onReply({ status: this.status, headers: this.#headers, body }, this.#elapsed());
+  #refuse(what: string): void {
+    const detail = `${this.url}: the reply is unusable: ${what}`;
+    this.#giveUp({ cause: "bad_reply", status: this.status, detail });
   }
 
-  #fail(failure: Failure): void {
+  #succeed(headers: ReplyHeaders, body: Buffer): void {
+    this.#end();
+    this.#target.pool.release(this.#connection);
+    this.#owner.onReply({ status: this.status, headers, body }, this.#elapsed());
+  }
+
+  /** Leaves nothing of it running. */
+  #giveUp(failure: Failure): void {
+    this.#end();
+    const connection = this.#connection;
+    if (connection.multiplexed && this.#abort !== null) {
+      this.#abort();
+      this.#target.pool.release(connection);
+    } else {
+      this.#target.pool.discard(connection);
+    }
+    this.#owner.onFailure(failure, this.#elapsed());
+  }
+
+  #end(): void {
     this.#ended = true;
     this.stopTimer();
-    this.#connection.destroy();
-    this.#owner.onFailure(failure, this.#elapsed());
   }
 
   #elapsed(): number {

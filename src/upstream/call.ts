@@ -69,6 +69,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   /** Which endpoint was tried last; before the first, the one before the first. */
   #last = -1;
   #permit: Permit | null = null;
+  #sentAgain = false;
   /** Who waits for the end of an attempt: p-retry, or nobody during the first. */
   #retrying: ((outcome: T | Failure) => void) | null = null;
 
@@ -218,6 +219,19 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     if (failure.cause === "bad_reply") this.#permit!.succeeded();
     else this.#permit!.failed(failure.detail);
     this.#end(failure);
+  }
+
+  /** At once on another connection, and once: a service that ends each connection is to be left alone for a while. */
+  onInterrupted(failure: Failure, milliseconds: number): void {
+    if (this.#sentAgain) {
+      this.onFailure(failure, milliseconds);
+      return;
+    }
+    this.#sentAgain = true;
+    this.#context.limiter.release();
+    this.#trace?.onFailure(this.#attempts, failure, milliseconds);
+    this.#permit!.interrupted(failure.detail);
+    this.#begin();
   }
 
   /** Of one attempt, or of the whole call. */

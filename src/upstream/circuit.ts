@@ -31,11 +31,13 @@ export interface CircuitReport {
   readonly lastFailure: string;
 }
 
-/** The right to make one call; exactly one of the two must be called when it is over. */
+/** The right to make one call; exactly one of these must be called when it is over. */
 export interface Permit {
   succeeded(): void;
   /** @param detail what went wrong, for the log */
   failed(detail: string): void;
+  /** It ended for a reason that says nothing of the service; a trial has failed all the same. */
+  interrupted(detail: string): void;
 }
 
 // opossum opens when the rate is above its threshold; 100 would then never be reached.
@@ -113,19 +115,18 @@ export class Circuit {
   #trial(): Permit {
     let end: () => void = () => {};
     this.#fire(() => new Promise((resolve) => (end = resolve)));
-    return {
-      succeeded: () => {
-        if (this.#breaker.isShutdown) return;
-        this.#breaker.close();
-        end();
-      },
-      failed: (detail) => {
-        if (this.#breaker.isShutdown) return;
-        this.#lastFailure = detail;
-        this.#breaker.open();
-        end();
-      },
+    const failed = (detail: string) => {
+      if (this.#breaker.isShutdown) return;
+      this.#lastFailure = detail;
+      this.#breaker.open();
+      end();
     };
+    const succeeded = () => {
+      if (this.#breaker.isShutdown) return;
+      this.#breaker.close();
+      end();
+    };
+    return { succeeded, failed, interrupted: failed };
   }
 
   /** What opossum makes of the outcome comes as an event; the promise is nobody's. */
@@ -166,5 +167,9 @@ class ClosedPermit implements Permit {
 
   failed(detail: string): void {
     this.#circuit.fail(this, detail);
+  }
+
+  interrupted(): void {
+    // Neither good nor bad.
   }
 }

@@ -1,8 +1,10 @@
 /**
  * One kept-alive connection to a service: an undici client of its own, and the socket below it.
  *
- * A call has a connection to itself, so giving a call up is giving its connection up, whatever that is doing:
- * looking up the name, connecting, shaking hands or waiting for a reply.
+ * Without pipelining a call has a connection to itself, so giving the call up is giving the connection up, whatever that
+ * is doing: looking up the name, connecting, shaking hands or waiting for a reply. With pipelining the calls that share
+ * it go down with it, since a reply that is still to come stands before theirs (RFC 9112 §9.3.2). Over HTTP/2 a call is
+ * a stream, which can be given up alone.
  */
 import net from "node:net";
 import tls from "node:tls";
@@ -23,6 +25,16 @@ export interface Destination {
   readonly serverName?: string;
   /** Milliseconds after which no new call is made on a connection. */
   readonly maxAge: number;
+  /** Calls at once on a connection that speaks HTTP/1.1. */
+  readonly pipelining: number;
+  /** Whether HTTP/2 is asked for: by ALPN over TLS, else by prior knowledge (RFC 9113 §3.2, §3.3). */
+  readonly http2: boolean;
+}
+
+/** The pool that a connection belongs to. */
+export interface ConnectionOwner {
+  /** A connection is open, and now knows what it speaks. */
+  onOpen(connection: Connection): void;
 }
 
 /** What a connection is busy with, for the log. */
@@ -33,23 +45,37 @@ const MAX_IDLE = 60_000;
 const KEEPALIVE_PROBE = 60_000;
 /** Before the next of several addresses is tried. Node's own 250 ms is less than some connections take. */
 const ADDRESS_TIMEOUT = 400;
+/** Streams of one connection; what RFC 9113 §6.5.2 recommends that a server grants at least. */
+const STREAMS = 100;
 
 export class Connection {
   /** Which of the pool's generations it belongs to. */
   readonly generation: number;
+  /** Calls that are on it; for the pool to count. */
+  calls = 0;
+  /** Whether further calls are kept from it; for the pool to say. */
+  withdrawn = false;
+  /** How many replies have begun to come in on it. */
+  replies = 0;
   readonly #destination: Destination;
+  readonly #owner: ConnectionOwner;
   readonly #client: Client;
   #socket: net.Socket | null = null;
   #stage: Stage = "waiting for the reply";
   /** By performance.now(); infinite before it is open. */
   #openedAt = Number.POSITIVE_INFINITY;
+  #http2: boolean;
+  #corked = false;
 
-  constructor(destination: Destination, generation: number) {
+  /** @param http2 whether it is expected to speak HTTP/2; what it does is known once it is open */
+  constructor(destination: Destination, owner: ConnectionOwner, generation: number, http2: boolean) {
     this.#destination = destination;
+    this.#owner = owner;
     this.generation = generation;
+    this.#http2 = http2;
     this.#client = new Client(destination.origin, {
       connect: (_options, callback) => this.#connect(callback),
-      pipelining: 1,
+      pipelining: this.capacity,
       // An attempt has a time limit as a whole.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -63,12 +89,39 @@ export class Connection {
     return this.#stage;
   }
 
+  /** Calls that it takes at once. */
+  get capacity(): number {
+    return this.#http2 ? STREAMS : this.#destination.pipelining;
+  }
+
+  get http2(): boolean {
+    return this.#http2;
+  }
+
+  /** Whether a call can be given up without the others on it. */
+  get multiplexed(): boolean {
+    return this.#http2 && Number.isFinite(this.#openedAt);
+  }
+
   isOld(now: number): boolean {
     return now - this.#openedAt > this.#destination.maxAge;
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    if (this.calls > 1 && !this.#http2) this.#gather();
     this.#client.dispatch(options, handler);
+  }
+
+  /** Sends what the calls of this turn of the event loop have to say in one go. */
+  #gather(): void {
+    const socket = this.#socket;
+    if (this.#corked || socket === null) return;
+    this.#corked = true;
+    socket.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      socket.uncork();
+    });
   }
 
   /** Ends it at once, with what it is doing. */
@@ -78,7 +131,7 @@ export class Connection {
   }
 
   #connect(callback: (...outcome: [null, net.Socket] | [Error, null]) => void): void {
-    const { hostname: host, port, resolver, tls: files, serverName } = this.#destination;
+    const { hostname: host, port, resolver, tls: files, serverName, http2 } = this.#destination;
     this.#stage = net.isIP(host) === 0 ? "looking up its name" : "connecting";
     const target = {
       host,
@@ -96,7 +149,7 @@ export class Connection {
             secureContext: files.context,
             // Said outright, or NODE_TLS_REJECT_UNAUTHORIZED=0 would turn it off.
             rejectUnauthorized: true,
-            ALPNProtocols: ["http/1.1"],
+            ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"],
           });
     this.#socket = socket;
     socket.setNoDelay(true).setKeepAlive(true, KEEPALIVE_PROBE);
@@ -114,6 +167,11 @@ export class Connection {
       open = true;
       this.#stage = "waiting for the reply";
       this.#openedAt = performance.now();
+      this.#http2 = http2 && (files === null || (socket as tls.TLSSocket).alpnProtocol === "h2");
+      // What undici goes by; without TLS nobody else says it.
+      if (this.#http2) Object.assign(socket, { alpnProtocol: "h2" });
+      this.#client.pipelining = this.capacity;
+      this.#owner.onOpen(this);
       callback(null, socket);
     });
     socket.on("error", (error) => {

@@ -34,6 +34,8 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   ENETUNREACH: NO_ROUTE,
   EHOSTUNREACH: NO_ROUTE,
   ETIMEDOUT: "the connection timed out; is a firewall dropping packets?",
+  UND_ERR_DESTROYED:
+    "the connection that it shared with another call was ended because of that one, which got no reply in time or an unusable one",
   EMFILE: "this process has too many files open; raise its limit (LimitNOFILE, ulimit -n)",
   ENFILE: "this machine has too many files open; raise fs.file-max",
   CERT_HAS_EXPIRED: "its certificate has expired; it must be renewed there",
@@ -44,6 +46,8 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: TRUST,
   SELF_SIGNED_CERT_IN_CHAIN: TRUST,
   DEPTH_ZERO_SELF_SIGNED_CERT: TRUST,
+  ERR_HTTP2_ERROR:
+    "it broke the rules of HTTP/2; if it speaks HTTP/1.1 only, take http2: true out of the configuration",
   ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS on that port; should its url begin with http://?",
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: CLIENT_CERTIFICATE,
@@ -91,6 +95,11 @@ function reasonOf(error: unknown, code: string, progress: Progress): string {
     default:
       return code === "" ? messageOf(error) : `${messageOf(error)} (${code})`;
   }
+}
+
+/** Whether it was this process that ended the connection. */
+export function isDestroyed(error: unknown): boolean {
+  return codeOf(error) === "UND_ERR_DESTROYED";
 }
 
 /** The message of something thrown, fit for one line of a log. */

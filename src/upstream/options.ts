@@ -21,6 +21,10 @@ export interface UpstreamOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly authenticator: Authenticator;
   readonly tls: TlsOptions;
+  /** Attempts at once on a connection that speaks HTTP/1.1. Default: 1. */
+  readonly pipelining?: number;
+  /** Whether to speak HTTP/2 with services that can. Default: false. */
+  readonly http2?: boolean;
   /** As in `pfxbridge/1.0`. */
   readonly userAgent: string;
   /** Bytes of a reply's body, also after decompression. Default: 1 MiB. */

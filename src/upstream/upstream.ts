@@ -128,6 +128,8 @@ function endpointOf(
       tls: secure ? tls : null,
       ...(serverName === undefined ? {} : { serverName }),
       maxAge: options.maxConnectionAge ?? MAX_CONNECTION_AGE,
+      pipelining: options.pipelining ?? 1,
+      http2: options.http2 ?? false,
     }),
   };
 }
