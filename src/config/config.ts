@@ -67,6 +67,9 @@ export interface ServiceConfig {
     readonly openFor: number;
   };
   readonly maxInFlight: number;
+  /** Calls at once on a connection of HTTP/1.1. */
+  readonly pipelining: number;
+  readonly http2: boolean;
   readonly maxReplySize: number;
   readonly maxConnectionAge: number;
   readonly onFailure: OnFailure;

@@ -70,6 +70,8 @@ const service = z.strictObject({
     })
     .prefault({}),
   max_in_flight: whole(1, 100_000).default(256),
+  pipelining: whole(1, 100).default(1),
+  http2: z.boolean().default(false),
   max_reply_size: size().default(1024 * 1024),
   max_xml_size: size().default(64 * 1024),
   max_connection_age: duration(1000).default(5 * 60_000),

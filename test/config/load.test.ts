@@ -43,12 +43,15 @@ describe("what is not said", () => {
       retry: { attempts: 3, backoff: 50, maxBackoff: 500 },
       breaker: { failureRate: 50, minimumCalls: 20, window: 10_000, openFor: 5000 },
       maxInFlight: 256,
+      pipelining: 1,
+      http2: false,
       maxReplySize: 1024 * 1024,
       maxConnectionAge: 300_000,
       onFailure: FAIL_CLOSED,
       headers: {},
       auth: { kind: "none" },
       tls: {},
+      warm: [],
     });
   });
 
