@@ -4,7 +4,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { rename, unlink } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { type ControlTarget, openControl } from "../control/client.ts";
-import type { LoadCounts } from "../control/controls.ts";
+import type { LoadCounts } from "../decision/bridge.ts";
 import { visible } from "../observe/visible.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
 import { CONTROL_HELP, CONTROL_OPTIONS, command, controlTarget, orFail } from "./control-target.ts";
@@ -14,9 +14,10 @@ export const cache: Command = {
     "Usage: pfxbridge cache export [-o FILE]",
     "       pfxbridge cache load FILE",
     "",
-    "export writes the decisions that the running bridge remembers, a line of JSON each,",
-    "to standard output or to a file that only its owner can read. load takes them in; -",
-    "is standard input. Where cache.secret is set they are signed, and others are refused.",
+    "export writes the decisions that the running bridge remembers, a line of JSON",
+    "each, to standard output or to a file that only its owner can read. load takes",
+    "them in; - is standard input. Where cache.secret is set they are signed, and",
+    "others are refused.",
     "",
     "  -o, --output FILE      write there",
     ...CONTROL_HELP,

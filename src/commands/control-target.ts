@@ -16,8 +16,8 @@ export const CONTROL_OPTIONS = {
 } as const;
 
 export const CONTROL_HELP = [
-  "  -c, --config FILE      find the bridge by `control` of its configuration; default",
-  "                         ./pfxbridge.yaml (not as root), then",
+  "  -c, --config FILE      find the bridge by `control` of its configuration;",
+  "                         default ./pfxbridge.yaml (not as root), then",
   "                         /etc/pfxbridge/pfxbridge.yaml",
   "      --control ENDPOINT find it there: unix:/path or inet:host:port",
   "      --token-file FILE  show the token in this file",

@@ -10,10 +10,9 @@
 import { Console } from "node:console";
 import { Writable } from "node:stream";
 import { StorePool } from "../cache/store-pool.ts";
-import type { Config, ControlConfig } from "../config/config.ts";
-import { BridgeControls } from "../control/bridge-controls.ts";
-import { ControlServer } from "../control/server.ts";
-import { StateFile } from "../control/state-file.ts";
+import type { Config } from "../config/config.ts";
+import { ControlEndpoint } from "../control/control-endpoint.ts";
+import { StoreLog } from "../control/store-log.ts";
 import { Activity } from "../decision/activity.ts";
 import { Bridge, type BridgeOptions } from "../decision/bridge.ts";
 import { OfflineSwitch } from "../decision/offline.ts";
@@ -55,6 +54,7 @@ class Daemon {
   readonly ended: Promise<void>;
   readonly #options: DaemonOptions;
   readonly #log = new ServiceLog();
+  readonly #storeLog = new StoreLog(this.#log);
   readonly #listeners: ListenerSet;
   /** What outlives a reload. */
   readonly #lasting: Required<BridgeOptions>;
@@ -64,7 +64,7 @@ class Daemon {
   #bridge: Bridge | null = null;
   /** The one in use. */
   #config: Config | null = null;
-  #control: ControlServer | null = null;
+  readonly #control = new ControlEndpoint(this.#log);
   #stdio: StdioConnection | null = null;
   /** Of any configuration whose decisions may still be under way, in milliseconds. */
   #longestDeadline = 0;
@@ -78,7 +78,7 @@ class Daemon {
     this.#lasting = {
       offline: new OfflineSwitch(false, options.offline),
       activity: new Activity(),
-      stores: new StorePool(this.#log),
+      stores: new StorePool(this.#storeLog),
     };
     this.#listeners = new ListenerSet(this.#answerWhenReady, this.#log);
     this.ended = new Promise((resolve) => {
@@ -99,15 +99,18 @@ class Daemon {
     if (!stdio) {
       const problem = await this.#listeners.apply(config.listeners);
       if (problem !== undefined) throw new Error(problem);
-      if (config.control !== undefined) this.#control = await openControl(config.control, this.#log);
+      await this.#control.bind(config.control);
     }
     if (config.user !== undefined && isRoot()) dropPrivileges(config.user, config.group);
     this.#log.use(this.#openLog(config));
     for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
+    if (stdio && config.control !== undefined) {
+      this.#log.info({}, "control is not used with --stdio: there may be many such processes at once");
+    }
     if (isRoot()) this.#log.warn({}, "running as root: set user: and group: in the configuration");
 
     this.#lasting.offline.configure(config.offline);
-    const controls = this.#control && (await this.#openControls(config.control));
+    await this.#control.restore(this.#controlled());
     let bridge: Bridge;
     try {
       bridge = await Bridge.open(config, this.#log, this.#lasting);
@@ -120,16 +123,17 @@ class Daemon {
     if (stdio) this.#serveStdio(bridge.answer);
     this.#options.onReady?.(this.#listeners.endpoints);
     this.#log.info(this.#summary(config), "started");
-    if (controls !== null) this.#control?.serve(controls);
+    this.#control.serve();
     this.#begin(bridge);
   }
 
-  /** What was switched by hand holds from the first decision on. */
-  #openControls(config: ControlConfig | undefined): Promise<BridgeControls> {
-    return BridgeControls.open({
+  /** What the control endpoint shows and changes, whatever the configuration in use. */
+  #controlled() {
+    return {
       ...this.#lasting,
+      storeLog: this.#storeLog,
       bridge: () => this.#bridge!,
-      mask: (text) => this.#config?.mask(text) ?? text,
+      mask: (text: string) => this.#config?.mask(text) ?? text,
       about: () => ({
         version: VERSION,
         pid: process.pid,
@@ -137,9 +141,7 @@ class Daemon {
         config: this.#config?.file ?? "",
         listeners: this.#listeners.report,
       }),
-      state: config?.state === undefined ? null : new StateFile(config.state),
-      log: this.#log,
-    });
+    };
   }
 
   /** Between binding and readiness. */
@@ -195,7 +197,7 @@ class Daemon {
       if (problem !== undefined) throw new Error(problem);
       this.#longestDeadline = Math.max(this.#longestDeadline, longestDeadline(config));
       this.#log.use(log);
-      this.#reloadControl(config.control);
+      if (!this.#options.stdio) this.#control.follow(config.control);
       this.#serve(next, config);
       for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
       this.#log.info(this.#summary(config), "configuration loaded again");
@@ -204,17 +206,6 @@ class Daemon {
       log?.discard();
       this.#logProblems(error, "configuration not loaded, the old one stays in use");
     }
-  }
-
-  /** The token changes at once; the rest is bound to the start. */
-  #reloadControl(next: ControlConfig | undefined): void {
-    if (this.#options.stdio) return;
-    const fixed = ({ token: _, ...rest }: ControlConfig) => JSON.stringify(rest);
-    const present = this.#config?.control;
-    if ((present && fixed(present)) !== (next && fixed(next))) {
-      this.#log.warn({}, "what has changed under control, but for the token, needs a restart");
-    }
-    if (next !== undefined) this.#control?.setToken(next.token);
   }
 
   #logProblems(error: unknown, outcome: string): void {
@@ -231,7 +222,7 @@ class Daemon {
     this.#stdio?.drain();
     await Promise.all([this.#listeners.close(grace), within(grace, this.#stdio?.ended)]);
     await within(GRACE, this.#lasting.stores.close());
-    await this.#control?.close();
+    await this.#control.close();
     this.#log.info({}, "stopped");
     this.#log.flush();
     this.#end();
@@ -253,12 +244,6 @@ class Daemon {
         : {}),
     };
   }
-}
-
-async function openControl(config: ControlConfig, log: ServiceLog): Promise<ControlServer> {
-  const control = await ControlServer.open(config, log);
-  if ("problem" in control) throw new Error(control.problem);
-  return control;
 }
 
 function longestDeadline(config: Config): number {

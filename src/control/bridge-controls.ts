@@ -7,15 +7,17 @@
 
 import type { Revocation } from "../cache/store.ts";
 import type { Activity } from "../decision/activity.ts";
+import type { LoadCounts } from "../decision/bridge.ts";
 import type { OfflineSwitch } from "../decision/offline.ts";
 import type { Service } from "../decision/service.ts";
 import { ATTRIBUTE_TYPES } from "../expression/scope.ts";
 import type { Log } from "../observe/log.ts";
 import { visible } from "../observe/visible.ts";
 import { suggestion } from "../yaml/nearest.ts";
-import type { Controls, LoadCounts, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
+import type { Controls, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
 import { modeOf, type Running, serviceStatus } from "./service-status.ts";
 import type { StateFile } from "./state-file.ts";
+import type { StoreLog } from "./store-log.ts";
 
 /** What of the bridge is controlled; `Bridge` has all of it. */
 interface ControlledBridge {
@@ -25,20 +27,23 @@ interface ControlledBridge {
   loadCache(lines: AsyncIterable<string>): Promise<LoadCounts>;
 }
 
-interface Controlled {
+export interface Controlled {
   /** Of the configuration in use. */
   readonly bridge: () => ControlledBridge;
   /** Takes the secrets of the configuration in use out of a text. */
   readonly mask: (text: string) => string;
   /** What does not hang on services: version, listeners and the like. */
-  readonly about: () => Omit<Status, "services" | "decisions" | "uptime_s">;
+  readonly about: () => Omit<Status, "services" | "decisions" | "uptime_s" | "store_complaint">;
   readonly offline: OfflineSwitch;
   readonly activity: Activity;
+  readonly storeLog: StoreLog;
   /** Null: a restart forgets what was switched by hand. */
   readonly state: StateFile | null;
   readonly log: Log;
 }
 
+/** That a store may take to make a revocation known, in milliseconds. */
+const CONFIRM_TIME = 10_000;
 /** The longest that a timer can wait, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -60,12 +65,16 @@ export class BridgeControls implements Controls {
   readonly mask = (text: string): string => this.#controlled.mask(text);
 
   async status(): Promise<Status> {
-    const { bridge, about, activity, mask } = this.#controlled;
+    const { bridge, about, activity, mask, storeLog } = this.#controlled;
     const running: Running = { offline: this.#controlled.offline, activity, mask };
     const general = about();
     return {
       ...general,
       uptime_s: Math.floor((Date.now() - Date.parse(general.started)) / 1000),
+      store_complaint: storeLog.last && {
+        at: new Date(storeLog.last.at).toISOString(),
+        message: storeLog.last.message,
+      },
       decisions: { ...activity.decisions },
       services: await Promise.all(bridge().services.map((service) => serviceStatus(service, running))),
     };
@@ -99,7 +108,7 @@ export class BridgeControls implements Controls {
     const missing = this.#withoutCache(service);
     if (missing !== undefined) return missing;
     const what = { ...(service !== undefined && { service }), attributes };
-    await this.#controlled.bridge().forget({ ...what, at: Date.now() });
+    await confirmed(this.#controlled.bridge().forget({ ...what, at: Date.now() }));
     this.#controlled.log.warn({ ...what, by }, "remembered decisions forgotten by hand");
     return undefined;
   }
@@ -199,6 +208,25 @@ export class BridgeControls implements Controls {
       "the time of a switch by hand is over: online again, but for what others keep offline",
     );
     void this.#save();
+  }
+}
+
+/** A store on another host may be gone, and whoever blocks an account must know. */
+async function confirmed(forgotten: Promise<void>): Promise<void> {
+  const notSure = "the store of remembered decisions has not confirmed it";
+  const advice = "what is remembered may still be used; see to the store and try again";
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fail = () => reject(new Error(`${notSure} within ${CONFIRM_TIME / 1000} s: ${advice}`));
+    timer = setTimeout(fail, CONFIRM_TIME);
+  });
+  try {
+    await Promise.race([forgotten, late]);
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.startsWith(notSure) ? error : new Error(`${notSure} (${message}): ${advice}`);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What can be done to a running bridge, and what it says of itself: the contract between the endpoint and the bridge. */
-import type { Switched } from "../decision/offline.ts";
+import type { LoadCounts } from "../decision/bridge.ts";
+import type { OfflineReason, Switched } from "../decision/offline.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import type { Cause } from "../upstream/failure.ts";
 
@@ -36,21 +37,13 @@ export interface Switching {
   readonly warning?: string;
 }
 
-/** What became of the lines of an export. */
-export interface LoadCounts {
-  readonly loaded: number;
-  readonly refused: number;
-  /** How many lines were refused for which reason. */
-  readonly reasons: Readonly<Record<string, number>>;
-}
-
 /** Times in statuses are RFC 3339 in UTC. */
 export interface ServiceMode {
   readonly name: string;
   readonly mode: "online" | "offline";
   /** What keeps it offline; with `by_hand`: since when, until when (null: until switched back), by whom. */
   readonly offline: {
-    readonly reason: "configuration" | "command_line" | "by_hand";
+    readonly reason: OfflineReason;
     readonly since?: string;
     readonly until?: string | null;
     readonly by?: Switched["by"];
@@ -95,6 +88,8 @@ export interface Status {
   readonly config: string;
   readonly listeners: readonly ListenerReport[];
   readonly services: readonly ServiceStatus[];
+  /** What a store of remembered decisions complained of last; the log has the details. */
+  readonly store_complaint: { readonly at: string; readonly message: string } | null;
   /** By source, since the start. */
   readonly decisions: Readonly<Record<string, number>>;
 }

@@ -14,6 +14,7 @@ export function statusText(status: Status, now: number): string {
     ...fold(`configuration ${status.config}`),
     "",
     ...status.services.flatMap((service) => [...serviceLines(service, now), ""]),
+    ...storeLines(status, now),
     ...listenerLines(status),
     "",
     ...decisionLines(status.decisions),
@@ -99,6 +100,11 @@ function advice({ name, mode, offline, trouble, cache }: ServiceStatus): string[
     return [`to do: see to the service;${keep} once it answers, it is used again by itself`];
   }
   return trouble === "some_circuits" ? ["to do: see to the URL that fails; the others answer"] : [];
+}
+
+function storeLines({ store_complaint }: Status, now: number): string[] {
+  if (store_complaint === null) return [];
+  return [...entry("store", `${ago(store_complaint.at, now)}: ${store_complaint.message}`), ""];
 }
 
 function listenerLines({ listeners }: Status): string[] {

@@ -21,6 +21,7 @@ export function fakeControls(own: Partial<Controls> = {}): FakeControls {
     config: "/etc/pfxbridge/pfxbridge.yaml",
     listeners: [],
     services: [],
+    store_complaint: null,
     decisions: {},
   };
   return {

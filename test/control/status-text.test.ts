@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { ServiceStatus, Status } from "../../src/control/controls.ts";
 import { statusText } from "../../src/control/status-text.ts";
 
@@ -21,6 +21,11 @@ const up: ServiceStatus = {
   cache: null,
 };
 
+let storeComplaint: Status["store_complaint"];
+beforeEach(() => {
+  storeComplaint = null;
+});
+
 function text(...services: ServiceStatus[]): string {
   const status: Status = {
     version: "1.2.3",
@@ -38,6 +43,7 @@ function text(...services: ServiceStatus[]): string {
       },
     ],
     services,
+    store_complaint: storeComplaint,
     decisions: { upstream: 1203, cache: 55, stale: 12, route: 3, default: 20 },
   };
   return statusText(status, NOW);
@@ -104,6 +110,11 @@ decisions upstream 1203, cache 55, stale 12, route 3, default 20`,
     const shown = text({ ...up, mode: "offline", offline, default_action: null });
     for (const part of expected) expect(shown).toContain(part);
     expect(shown).toContain("answered now: no reply, the connection is closed");
+  });
+
+  it("tells of a store that costs no decision anything, so that somebody sees to it", () => {
+    storeComplaint = { at: at(14, 20), message: "the store does not answer in time" };
+    expect(text(up)).toContain("store     5 min ago: the store does not answer in time\n");
   });
 
   it("lets nothing that came from elsewhere move the cursor", () => {
