@@ -14,7 +14,7 @@ export const status: Command = {
     "      --json             for machines",
     ...CONTROL_HELP,
     "",
-    "Exit status: 0 the bridge answers, whatever it says of its services; 1 it does not.",
+    "Exit status: 0 the bridge answers, whatever it says of services; 1 it does not.",
   ].join("\n"),
   async run(args) {
     const options = { ...CONTROL_OPTIONS, json: { type: "boolean", default: false } } as const;

@@ -131,7 +131,7 @@ function connectionProblem(error: NodeJS.ErrnoException, endpoint: Endpoint): st
       return `no bridge is running: nobody listens on ${where}`;
     case "EACCES":
     case "EPERM":
-      return `no rights to connect to ${where}: run this as root or as the bridge's user, or see control.mode, owner and group`;
+      return `no rights to connect to ${where}: run this as its owner or as root, or see control.mode, owner and group`;
     case "ECONNRESET":
     case "EPIPE":
       return `${where} closed the connection; is it a control endpoint?`;
