@@ -30,7 +30,7 @@ function formatMessage(fields: Fields, messageKey: string, colour: boolean): str
   if (message === "decision") return formatDecision(fields, colour ? VERB_COLOURS : NO_COLOURS);
   const rest = Object.entries(fields)
     .filter(([name]) => !["time", "level", messageKey].includes(name))
-    .map(([name, value]) => `${name}=${printed(value)}`);
+    .map(([name, value]) => `${visible(name)}=${printed(value)}`);
   return [visible(message), ...rest].join("  ");
 }
 
@@ -67,6 +67,15 @@ function VERB_COLOURS(action: string): [string, string] {
 }
 
 function printed(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  const text = flat(value);
   return visible(/[\s"]/.test(text) || text === "" ? JSON.stringify(text) : text);
+}
+
+/** Lists and tables without brackets: `one, two`, `corp: rest at http://127.0.0.1:8080`. */
+function flat(value: unknown): string {
+  if (Array.isArray(value)) return value.map(flat).join(", ");
+  if (typeof value !== "object" || value === null) return String(value);
+  return Object.entries(value)
+    .map(([name, member]) => `${name}: ${flat(member)}`)
+    .join(", ");
 }
