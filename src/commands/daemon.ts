@@ -31,6 +31,8 @@ export interface DaemonOptions {
   readonly offline?: boolean;
   /** Serve standard input and output instead of the endpoints of the configuration. */
   readonly stdio?: boolean;
+  /** There is no configuration in which a user could be named: no warning about root. */
+  readonly mayStayRoot?: boolean;
   /** Told when the bridge answers, before the log says so. */
   readonly onReady?: (endpoints: readonly string[]) => void;
 }
@@ -107,7 +109,9 @@ class Daemon {
     if (stdio && config.control !== undefined) {
       this.#log.info({}, "control is not used with --stdio: there may be many such processes at once");
     }
-    if (isRoot()) this.#log.warn({}, "running as root: set user: and group: in the configuration");
+    if (isRoot() && !this.#options.mayStayRoot) {
+      this.#log.warn({}, "running as root: set user: and group: in the configuration");
+    }
 
     this.#lasting.offline.configure(config.offline);
     await this.#control.restore(this.#controlled());

@@ -18,6 +18,7 @@ export const demo: Command = {
     const service = await startDemoService();
     await runDaemon({
       load: () => parseConfig(demoConfig(service.url), "demo.yaml"),
+      mayStayRoot: true,
       onReady: () => process.stdout.write(demoBanner(service.url)),
     });
     await service.close();
