@@ -1,40 +1,39 @@
-/** Placeholder of the lead, until the stores are here: replace this file. Keep the names `StoreUrl`, `parseStoreUrl(text, resolve)`, `openStore(url: StoreUrl, options)`. */
-import type { Log } from "../observe/log.ts";
-import type { Remembered, Store } from "./store.ts";
+/**
+ * Opens the store that a configuration names. What a store needs is loaded with it: who keeps decisions in memory pays
+ * for neither LMDB nor Redis.
+ */
+import type { Store } from "./store.ts";
+import type { StoreUrl } from "./store-url.ts";
+import { guard } from "./stores/guarded.ts";
+import { MemoryStore } from "./stores/memory.ts";
+import type { StoreOptions } from "./stores/options.ts";
 
-export type StoreUrl =
-  | { readonly kind: "memory" }
-  | { readonly kind: "lmdb"; readonly path: string }
-  | { readonly kind: "redis"; readonly url: string; readonly password?: string };
+export { parseStoreUrl, type StoreUrl } from "./store-url.ts";
 
-export interface StoreOptions {
-  readonly maxEntries: number;
-  readonly secret?: string;
-  readonly keep: number;
-  readonly timeout: number;
-  readonly log: Log;
-}
-
-export function parseStoreUrl(
-  text: string,
-  _resolve: (file: string) => string,
-): StoreUrl | { problem: string } {
-  return text === "memory" ? { kind: "memory" } : { problem: "expected memory" };
-}
-
-export async function openStore(_url: StoreUrl, _options: StoreOptions): Promise<Store> {
-  const entries = new Map<string, Remembered>();
-  return {
-    kind: "memory",
-    get: (key) => entries.get(key),
-    set: (key, entry) => void entries.set(key, entry),
-    delete: (key) => void entries.delete(key),
-    count: async () => entries.size,
-    entries: async function* () {
-      yield* entries;
-    },
-    revoke: async () => {},
-    onRevocation: () => {},
-    close: async () => {},
-  };
+/**
+ * A store that never fails: where a file cannot be used, an error line says so, and memory takes its place. A Redis that
+ * cannot be reached is waited for in the background.
+ *
+ * @example await openStore({ kind: "memory" }, { maxEntries: 100_000, keep: 86_400_000, timeout: 50, log })
+ */
+export async function openStore(url: StoreUrl, options: StoreOptions): Promise<Store> {
+  switch (url.kind) {
+    case "memory":
+      return new MemoryStore(options);
+    case "redis": {
+      const { RedisStore } = await import("./stores/redis.ts");
+      return guard(new RedisStore(url, options), options);
+    }
+    case "lmdb":
+      try {
+        const { LmdbStore } = await import("./stores/lmdb.ts");
+        return new LmdbStore(url.path, options);
+      } catch (error) {
+        options.log.error(
+          { store: "lmdb", reason: (error as Error).message },
+          "the store of remembered decisions cannot be opened: they are kept in memory, and a restart will forget them",
+        );
+        return new MemoryStore(options);
+      }
+  }
 }

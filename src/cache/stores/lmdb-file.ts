@@ -17,7 +17,7 @@ export interface Databases {
   readonly revocations: Database<Buffer, Buffer>;
 }
 
-/** Address space, not memory and not disk: how far the file may grow. */
+/** Address space, neither memory nor disk, so that the file need not be mapped anew when it grows. */
 const MAP_SIZE = 64 * 1024 ** 3;
 /** What LMDB needs for its table of readers, written out so that a full disk shows here and not as a signal. */
 const LOCK_SIZE = 16 * 1024;
@@ -27,25 +27,27 @@ const LOCK_SIZE = 16 * 1024;
  *
  * @throws an error whose message says what to do, when it can be neither opened nor made
  */
-export function openFile(path: string, log: Log, mapSize = MAP_SIZE): Databases {
+export function openFile(path: string, log: Log): Databases {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     moveAsideIfDamaged(path, log);
     createPrivately(path);
-    return openDatabases(path, mapSize);
+    return openDatabases(path);
   } catch (error) {
     throw new Error(`${path} cannot be used: ${(error as Error).message}`);
   }
 }
 
 /** Opens the file once more, after `root.close()`: it was sound a moment ago. */
-export function openDatabases(path: string, mapSize = MAP_SIZE): Databases {
+export function openDatabases(path: string): Databases {
   const binary = { encoding: "binary", keyEncoding: "binary" } as const;
   const root = open<Buffer, Buffer>({
     path,
     noSubdir: true,
     maxDbs: 4,
-    mapSize,
+    mapSize: MAP_SIZE,
+    // With it, a promise that nobody can reach is rejected when the disk is full, which would end the process.
+    eventTurnBatching: false,
     // Entries are found by hash: what stands beside one on the disk is of no use.
     ...({ noReadAhead: true } as object),
     ...binary,

@@ -31,6 +31,8 @@ const CHUNK = 100;
 const MOST_MAPPED = 48 * 1024 * 1024;
 /** Reads between two looks at how much is mapped. */
 const READS_PER_LOOK = 500;
+/** After a write that failed, in milliseconds: a full disk does not get empty by trying. */
+const PAUSE = 10_000;
 const NOTHING = Buffer.alloc(0);
 
 /** Null: deleted. */
@@ -40,7 +42,6 @@ export class LmdbStore implements Store {
   readonly kind = "lmdb";
   readonly #path: string;
   readonly #maxEntries: number;
-  readonly #mapSize: number | undefined;
   readonly #secret: string | undefined;
   readonly #log: Log;
   readonly #complaints: Complaints;
@@ -51,27 +52,31 @@ export class LmdbStore implements Store {
   /** While the file is opened anew, or being closed: what is to be written stays in `#waiting`. */
   #isHeld = false;
   #isSweeping = false;
+  #pausedUntil = 0;
   #isClosed = false;
   #mappedAtOpen: number;
   #reads = 0;
 
   /**
-   * @param mapSize how far the file may grow, in bytes
    * @throws an error that says why the file cannot be used
    */
-  constructor(path: string, options: Omit<StoreOptions, "timeout">, mapSize?: number) {
+  constructor(path: string, options: Omit<StoreOptions, "timeout">) {
     this.#path = path;
     this.#maxEntries = options.maxEntries;
-    this.#mapSize = mapSize;
     this.#secret = options.secret;
     this.#log = options.log;
     this.#complaints = new Complaints(options.log);
     this.#mappedAtOpen = mappedBytes();
-    this.#db = openFile(path, options.log, mapSize);
+    this.#db = openFile(path, options.log);
     this.#revocations = new LmdbRevocations(options);
     this.#revocations.poll(this.#db);
     this.#timer = setInterval(() => this.#tend(), INTERVAL);
     this.#timer.unref();
+  }
+
+  /** How many entries wait to be written. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   get(key: string): Remembered | undefined {
@@ -106,7 +111,7 @@ export class LmdbStore implements Store {
   }
 
   #write(key: string, entry: Waiting): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isPaused()) return;
     if (this.#waiting.size >= MOST_WAITING && !this.#waiting.has(key)) {
       this.#complaints.warn(
         { store: this.kind, file: this.#path },
@@ -133,18 +138,25 @@ export class LmdbStore implements Store {
         done();
         return;
       }
-      if (oldEnd !== undefined && oldEnd !== entry?.staleUntil)
-        void expiry.remove(expiryKey(oldEnd, packed)).catch(ignore);
-      if (entry !== null) void expiry.put(expiryKey(entry.staleUntil, packed), NOTHING).catch(ignore);
+      // In this order: an entry always has its place among those to be deleted, whatever is cut short.
+      if (entry !== null) expiry.put(expiryKey(entry.staleUntil, packed), NOTHING).catch(ignore);
       const written = bytes === null ? entries.remove(packed) : entries.put(packed, bytes);
+      if (oldEnd !== undefined && oldEnd !== entry?.staleUntil) {
+        expiry.remove(expiryKey(oldEnd, packed)).catch(ignore);
+      }
       written.then(done, (error) => {
         done();
+        this.#pausedUntil = performance.now() + PAUSE;
         this.#complain(error, "a decision could not be remembered");
       });
     } catch (error) {
       done();
       this.#complain(error, "a decision could not be remembered");
     }
+  }
+
+  #isPaused(): boolean {
+    return this.#pausedUntil > 0 && performance.now() < this.#pausedUntil;
   }
 
   async count(): Promise<number> {
@@ -194,7 +206,7 @@ export class LmdbStore implements Store {
     try {
       this.#revocations.poll(this.#db);
       this.#giveBackMemory();
-      if (!this.#isSweeping) void this.#sweep();
+      if (!this.#isSweeping && !this.#isPaused()) void this.#sweep();
     } catch (error) {
       this.#complain(error, "the store of remembered decisions cannot be read");
     }
@@ -204,7 +216,7 @@ export class LmdbStore implements Store {
   async #sweep(): Promise<void> {
     this.#isSweeping = true;
     try {
-      while (!this.#isHeld && !this.#isClosed && this.#sweepStep()) {
+      while (!this.#isHeld && !this.#isClosed && !this.#isPaused() && this.#sweepStep()) {
         await this.#db.root.committed;
         await nextTurn();
       }
@@ -228,8 +240,8 @@ export class LmdbStore implements Store {
       const bytes = entries.getBinaryFast(packed);
       // Written anew meanwhile, it has another place in this order.
       if (bytes !== undefined && staleUntilOf(bytes) === key.readDoubleBE(0))
-        void entries.remove(packed).catch(ignore);
-      void expiry.remove(key).catch(ignore);
+        entries.remove(packed).catch(ignore);
+      expiry.remove(key).catch(ignore);
     }
     return ended.length === SWEEP_STEP;
   }
@@ -245,7 +257,7 @@ export class LmdbStore implements Store {
       await settled(this.#db.root.flushed);
       await settled(this.#db.root.close());
       this.#mappedAtOpen = mappedBytes();
-      this.#db = openDatabases(this.#path, this.#mapSize);
+      this.#db = openDatabases(this.#path);
     } catch (error) {
       this.#complain(error, "the store of remembered decisions could not be opened again");
     }
