@@ -50,12 +50,12 @@ describe("control", () => {
       "control: inet:127.0.0.1:9997",
       "2:10: error: on this machine anybody can connect to an inet: endpoint, so it needs a token",
     ],
-    ["no endpoint", "control: { mode: '0600' }", '2:10: error: "endpoint" is missing'],
+    ["no endpoint", "control: { mode: '0600' }", '2:1: error: "endpoint" is missing'],
     ["a relative path", "control: unix:control", "2:10: error: the socket path"],
     [
       "a mode for inet",
       "control: { endpoint: inet:9997, token: abcdefgh, state: s, mode: '0600' }",
-      '2:58: error: "mode" is of use only for a unix: socket',
+      '2:60: error: "mode" is of use only for a unix: socket',
     ],
     [
       "Postfix's own endpoint",
