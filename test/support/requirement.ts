@@ -18,6 +18,10 @@ const REQUIREMENTS = {
     isMet: () => runs("php", ["-r", "exit(extension_loaded('soap') ? 0 : 1);"]),
     remedy: "need PHP with SOAP: apt-get install -y php-cli php-soap",
   },
+  redis: {
+    isMet: () => runs("redis-server", ["--version"]) && runs("redis-cli", ["--version"]),
+    remedy: "need Redis: apt-get install -y redis-server",
+  },
 } satisfies Record<string, Requirement>;
 
 /**

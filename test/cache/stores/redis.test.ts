@@ -1,0 +1,290 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { openStore } from "../../../src/cache/open-store.ts";
+import type { Store } from "../../../src/cache/store.ts";
+import { parseStoreUrl, type RedisUrl, type StoreUrl } from "../../../src/cache/store-url.ts";
+import type { StoreOptions } from "../../../src/cache/stores/options.ts";
+import { RedisStore } from "../../../src/cache/stores/redis.ts";
+import { type RedisServer, startRedis, startRedisCluster } from "../../support/redis.ts";
+import { isMissing } from "../../support/requirement.ts";
+import { bodyOf, keyOf, options, type Recorder, recorder, remembered, until } from "./entries.ts";
+
+const isSkipped = isMissing("redis", "the tests of the Redis store");
+const open: Store[] = [];
+const servers: RedisServer[] = [];
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((store) => store.close()));
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+});
+
+function urlOf(text: string): RedisUrl {
+  const url = parseStoreUrl(text, (path) => path) as StoreUrl;
+  if (url.kind !== "redis") throw new Error(`${text} is no Redis`);
+  return url;
+}
+
+/** A guarded store, as the bridge has it, once it is connected. */
+async function connect(text: string, log = recorder(), change: Partial<StoreOptions> = {}): Promise<Store> {
+  const store = await openStore(urlOf(text), options(log, { timeout: 500, ...change }));
+  open.push(store);
+  await until(() => isThere(store), "a connection");
+  return store;
+}
+
+async function isThere(store: Store): Promise<boolean> {
+  store.set(keyOf("there"), remembered("there"));
+  return (await store.get(keyOf("there"))) !== undefined;
+}
+
+async function ownServer(...parameters: string[]): Promise<RedisServer> {
+  const server = await startRedis(...parameters);
+  servers.push(server);
+  return server;
+}
+
+const messages = (log: Recorder) => log.lines.map(({ message }) => message);
+
+describe.skipIf(isSkipped)("the store in Redis", () => {
+  let server: RedisServer;
+  let url: string;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    url = `redis://127.0.0.1:${server.port}`;
+  });
+
+  afterEach(() => {
+    server.cli("FLUSHALL");
+  });
+
+  afterAll(() => server.stop());
+
+  it("gives to one what another has set, until it is deleted", async () => {
+    const [one, two] = [await connect(url), await connect(url)];
+    one.set(keyOf("a"), remembered("one"));
+    await until(async () => bodyOf(await two.get(keyOf("a"))) === "one");
+    two.delete(keyOf("a"));
+    await until(async () => (await one.get(keyOf("a"))) === undefined);
+  });
+
+  it("keeps entries under a prefix, and no longer than they may live", async () => {
+    const store = await connect(`${url}?prefix=mx:`);
+    const now = Date.now();
+    store.set("a", remembered("one", { freshUntil: now, staleUntil: now + 60_000 }));
+    await until(() => Number(server.cli("PTTL", "mx:entry:a")) > 0);
+    expect(Number(server.cli("PTTL", "mx:entry:a"))).toBeLessThanOrEqual(60_000);
+    store.set("b", remembered("past", { freshUntil: 1, staleUntil: 2 }));
+    expect(await store.get("b")).toBeUndefined();
+  });
+
+  it("gives and counts all entries, and nothing else that stands there", async () => {
+    const store = await connect(url);
+    store.delete(keyOf("there"));
+    server.cli("SET", "other", "x");
+    server.cli("SET", "pfxbridge:other", "x");
+    for (let n = 0; n < 700; n++) store.set(keyOf(n), remembered(`${n}`));
+    await until(async () => (await store.count()) === 700);
+    const bodies = new Set<string | undefined>();
+    for await (const [key, entry] of store.entries()) {
+      expect(key).toBe(keyOf(bodyOf(entry) ?? ""));
+      bodies.add(bodyOf(entry));
+    }
+    expect(bodies.size).toBe(700);
+  });
+
+  it.each(["garbage", ""])("does not use what is no entry, and says so: %j", async (garbage) => {
+    const log = recorder();
+    const store = await connect(url, log);
+    server.cli("SET", "pfxbridge:entry:a", garbage);
+    expect(await store.get("a")).toBeUndefined();
+    expect(await store.get("a")).toBeUndefined();
+    expect(log.at("warn")).toHaveLength(1);
+  });
+
+  it("does not use an entry of another type, nor one that was moved or forged", async () => {
+    const store = await connect(url, recorder(), { secret: "s" });
+    server.cli("LPUSH", "pfxbridge:entry:list", "x");
+    expect(await store.get("list")).toBeUndefined();
+    store.set("a", remembered("one"));
+    await until(async () => bodyOf(await store.get("a")) === "one");
+    server.cli("COPY", "pfxbridge:entry:a", "pfxbridge:entry:b");
+    expect(await store.get("b")).toBeUndefined();
+    server.cli("SETRANGE", "pfxbridge:entry:a", "60", "forged");
+    expect(await store.get("a")).toBeUndefined();
+    const unsigned = await connect(url);
+    unsigned.set("c", remembered("unsigned"));
+    await until(async () => (await unsigned.get("c")) !== undefined);
+    expect(await store.get("c")).toBeUndefined();
+  });
+
+  it("tells revocations to all within a second, and to those who come later", async () => {
+    const [one, two] = [await connect(url), await connect(url)];
+    const heard: unknown[] = [];
+    one.onRevocation(({ attributes }) => heard.push(["one", attributes]));
+    two.onRevocation(({ attributes }) => heard.push(["two", attributes]));
+    await one.revoke({ at: Date.now(), attributes: { sender: "x" } });
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(heard).toEqual([
+      ["one", { sender: "x" }],
+      ["two", { sender: "x" }],
+    ]);
+    const three = await connect(url);
+    three.onRevocation(({ attributes }) => heard.push(["three", attributes]));
+    await until(() => heard.length === 3);
+  });
+
+  it("does not hear a revocation that is not signed", async () => {
+    const [one, two] = [await connect(url), await connect(url, recorder(), { secret: "s" })];
+    two.onRevocation(() => expect.unreachable());
+    await one.revoke({ at: Date.now(), attributes: {} });
+    await new Promise((resolve) => setTimeout(resolve, 800));
+  });
+
+  it("bounds how many revocations are kept, and forgets too much rather than too little", async () => {
+    const one = await connect(url);
+    const begun = Date.now();
+    const script =
+      "for i=1,10000 do redis.call('XADD', KEYS[1], '*', 'r', '- {\"at\":' .. (ARGV[1]+i) .. ',\"attributes\":{\"sender\":\"' .. i .. '\"}}') end";
+    server.cli("EVAL", script, "1", "pfxbridge:revocations", String(begun - 20_000));
+    await one.revoke({ at: begun, attributes: { sender: "last" } });
+    expect(Number(server.cli("XLEN", "pfxbridge:revocations"))).toBe(5001);
+    const two = await connect(url);
+    const all: number[] = [];
+    const heard: string[] = [];
+    two.onRevocation(({ at, attributes }) => {
+      if (Object.keys(attributes).length === 0) all.push(at);
+      else heard.push(attributes.sender ?? "");
+    });
+    await until(() => heard.includes("last") && all.length > 0);
+    expect(heard).toHaveLength(5000);
+    expect(all).toEqual([begun - 20_000 + 5001]);
+  });
+});
+
+describe.skipIf(isSkipped)("a Redis that goes away", () => {
+  it("is waited for in the background, and costs one line", async () => {
+    const server = await ownServer();
+    await server.kill();
+    const log = recorder();
+    const store = await openStore(urlOf(`redis://127.0.0.1:${server.port}`), options(log));
+    open.push(store);
+    store.set("a", remembered("one"));
+    expect(store.get("a")).toBeUndefined();
+    await until(() => log.lines.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(messages(log)).toEqual([expect.stringMatching(/^Redis cannot be reached/)]);
+    await server.start();
+    await until(() => isThere(store), "the first connection");
+    expect(messages(log)[1]).toMatch(/^Redis is back/);
+  });
+
+  it("killed in the middle costs nothing but what was remembered, and is used again when it is back", async () => {
+    const server = await ownServer();
+    const log = recorder();
+    const store = await connect(`redis://127.0.0.1:${server.port}`, log);
+    let isAsking = true;
+    let slowest = 0;
+    const asking = (async () => {
+      for (let n = 0; isAsking; n++) {
+        const begun = performance.now();
+        await Promise.all(Array.from({ length: 20 }, (_, i) => store.get(keyOf(n + i))));
+        slowest = Math.max(slowest, performance.now() - begun);
+        store.set(keyOf(n), remembered("x"));
+        await new Promise(setImmediate);
+      }
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await server.kill();
+    await until(() => log.at("warn").length > 0);
+    await expect(store.revoke({ at: Date.now(), attributes: { sender: "late" } })).rejects.toThrow(
+      /when it is back/,
+    );
+    await server.start();
+    await until(() => isThere(store), "the connection");
+    isAsking = false;
+    await asking;
+    expect(slowest).toBeLessThan(1000);
+    expect(messages(log)).toEqual([
+      expect.stringMatching(/^Redis cannot be reached/),
+      expect.stringMatching(/^Redis is back/),
+    ]);
+    await until(
+      () => server.cli("XRANGE", "pfxbridge:revocations", "-", "+").includes("late"),
+      "the revocation",
+    );
+  });
+
+  it("hanging costs a few looks their time limit, then none", async () => {
+    const server = await ownServer();
+    const log = recorder();
+    const store = await connect(`redis://127.0.0.1:${server.port}`, log, { timeout: 50 });
+    server.signal("SIGSTOP");
+    let slow = 0;
+    for (let n = 0; n < 200; n++) {
+      const begun = performance.now();
+      expect(await store.get(keyOf("none"))).toBeUndefined();
+      if (performance.now() - begun > 20) slow++;
+      store.set(keyOf(n), remembered("x"));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(slow).toBeGreaterThan(0);
+    expect(slow).toBeLessThan(10);
+    server.signal("SIGCONT");
+    await until(() => isThere(store), "an answer");
+    expect(log.at("warn").length).toBeLessThanOrEqual(3);
+  });
+
+  it("takes no more than it can: what waits for replies is bounded", async () => {
+    const server = await ownServer();
+    const store = new RedisStore(urlOf(`redis://127.0.0.1:${server.port}`), options(recorder()));
+    open.push(store);
+    await until(() => isThere(store));
+    server.signal("SIGSTOP");
+    let asked = 0;
+    for (let n = 0; n < 5000; n++) if (store.get(keyOf(n)) !== undefined) asked++;
+    expect(asked).toBeLessThanOrEqual(1000);
+    server.signal("SIGCONT");
+  });
+
+  it("that wants another password costs one line that says so", async () => {
+    const server = await ownServer("--requirepass", "right");
+    const log = recorder();
+    const store = await openStore(urlOf(`redis://:wrong@127.0.0.1:${server.port}`), options(log));
+    open.push(store);
+    await until(() => log.lines.length > 0);
+    expect(store.get("a")).toBeUndefined();
+    expect(JSON.stringify(log.lines)).toMatch(/WRONGPASS/);
+    expect(JSON.stringify(log.lines)).not.toContain("wrong@");
+    await connect(`redis://:right@127.0.0.1:${server.port}`);
+  });
+});
+
+describe.skipIf(isSkipped)("a Redis Cluster", () => {
+  it("is used like one server, also when a node goes away", { timeout: 60_000 }, async () => {
+    const nodes = await startRedisCluster();
+    servers.push(...nodes);
+    const places = nodes.map(({ port }) => `127.0.0.1:${port}`).join(",");
+    const log = recorder();
+    const [one, two] = [
+      await connect(`redis+cluster://${places}`, log),
+      await connect(`redis+cluster://${places}`),
+    ];
+    for (let n = 0; n < 300; n++) one.set(keyOf(n), remembered(`${n}`));
+    await until(async () => (await two.count()) >= 300, "300 entries");
+    for (let n = 0; n < 300; n++) expect(bodyOf(await two.get(keyOf(n)))).toBe(`${n}`);
+    expect(nodes.every((node) => Number(node.cli("DBSIZE")) > 50)).toBe(true);
+
+    const heard: unknown[] = [];
+    two.onRevocation(({ attributes }) => heard.push(attributes));
+    await one.revoke({ at: Date.now(), attributes: { sender: "x" } });
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(heard).toEqual([{ sender: "x" }]);
+
+    await nodes[0]?.kill();
+    const begun = performance.now();
+    for (let n = 0; n < 100; n++) await one.get(keyOf(n));
+    expect(performance.now() - begun).toBeLessThan(5000);
+    await nodes[0]?.start();
+    await until(() => isThere(one), "the cluster");
+  });
+});

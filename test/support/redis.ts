@@ -1,0 +1,77 @@
+/** A real Redis of the test's own, on a free port of 127.0.0.1, with its files in a temporary folder. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { freePort, type TemporaryFolder, temporaryFolder } from "./temporary.ts";
+
+export interface RedisServer {
+  readonly port: number;
+  /** Starts it again on the same port, with what it had written down. */
+  start(): Promise<void>;
+  signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
+  /** SIGKILL, and waits for its end. */
+  kill(): Promise<void>;
+  /** Runs redis-cli and gives what it prints. */
+  cli(...parameters: readonly string[]): string;
+  stop(): Promise<void>;
+}
+
+/** Starts redis-server; `parameters` as on its command line. */
+export async function startRedis(...parameters: readonly string[]): Promise<RedisServer> {
+  const folder: TemporaryFolder = await temporaryFolder();
+  const port = await freePort();
+  let child: ChildProcess | null = null;
+
+  const cli = (...command: readonly string[]) =>
+    spawnSync("redis-cli", ["-p", String(port), ...command], {
+      encoding: "utf8",
+      timeout: 5000,
+    }).stdout.trim();
+
+  const start = async () => {
+    child = spawn(
+      "redis-server",
+      ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder.path, "--save", "", ...parameters],
+      { stdio: "ignore" },
+    );
+    const end = performance.now() + 10_000;
+    while (!/PONG|NOAUTH/.test(cli("PING"))) {
+      if (performance.now() > end) throw new Error("redis-server did not start");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+
+  const kill = async () => {
+    const running = child;
+    child = null;
+    if (running === null || running.exitCode !== null || running.signalCode !== null) return;
+    const gone = new Promise((resolve) => running.once("exit", resolve));
+    running.kill("SIGKILL");
+    await gone;
+  };
+
+  await start();
+  return {
+    port,
+    start,
+    signal: (name) => child?.kill(name),
+    kill,
+    cli,
+    stop: async () => {
+      await kill();
+      await folder.remove();
+    },
+  };
+}
+
+/** Starts a cluster of three masters, ready for use. */
+export async function startRedisCluster(): Promise<readonly RedisServer[]> {
+  const options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+  const nodes = await Promise.all([1, 2, 3].map(() => startRedis(...options)));
+  const places = nodes.map(({ port }) => `127.0.0.1:${port}`);
+  spawnSync("redis-cli", ["--cluster", "create", ...places, "--cluster-yes"], { timeout: 30_000 });
+  const end = performance.now() + 20_000;
+  while (!nodes.every((node) => node.cli("CLUSTER", "INFO").includes("cluster_state:ok"))) {
+    if (performance.now() > end) throw new Error("the Redis cluster did not come up");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return nodes;
+}
