@@ -20,7 +20,7 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
+type LogLevel = "debug" | "info" | "warn" | "error";
 
 export interface LogOptions {
   readonly level: LogLevel;

@@ -32,6 +32,7 @@ it("answers the example of pfxpold's README by hand, over SOAP too, with a reada
     if (!demo.alive) throw new Error(demo.stderr);
     return demo.stdout.includes("Ctrl-C ends the demo");
   });
+  expect(demo.stdout).not.toContain("WARN");
   const client = await demo.connect(ENDPOINT);
   const typed = "sender=foo@example.com\r\nclient_address=1.2.3.4\r\nclient_name=foo.bar\r\n";
   client.write(`${typed}\r\n`);
