@@ -39,6 +39,8 @@ export function createClient(url: RedisUrl): Client {
       // Certificates are for names; a cluster that tells addresses is asked by these.
       dnsLookup: (address, callback) => callback(null, address),
       clusterRetryStrategy: pause,
+      // Also where the cluster stays as it is: a node that was started anew.
+      clusterNodeRetryStrategy: pause,
       maxRedirections: 2,
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
