@@ -139,14 +139,17 @@ class Walk {
   readonly #inner: Task[] = [];
   readonly #leaves: Task[] = [];
   readonly #mostLeaves: number;
+  /** One page, and the same as words. */
   readonly #buffer: Buffer;
+  readonly #words: Uint16Array;
 
   constructor(fd: number, size: number, pageSize: number, mostLeaves: number) {
     this.#fd = fd;
     this.#pageSize = pageSize;
     this.#pages = Math.floor(size / pageSize);
     this.#mostLeaves = mostLeaves;
-    this.#buffer = Buffer.alloc(pageSize);
+    this.#words = new Uint16Array(pageSize >> 1);
+    this.#buffer = Buffer.from(this.#words.buffer);
   }
 
   /** What is wrong, or null. */
@@ -179,6 +182,7 @@ class Walk {
   /** Checks one page and adds those it leads to; false when it is damaged. */
   #readPage(task: Task): boolean {
     const page = this.#buffer;
+    const words = this.#words;
     const length = readSync(this.#fd, page, 0, this.#pageSize, task.page * this.#pageSize);
     if (length < this.#pageSize || readUint64(page, 0) !== task.page) return false;
     const kind = task.levels > 1 ? BRANCH : LEAF;
@@ -188,15 +192,19 @@ class Walk {
     // Offsets count from the header's end (PAGEBASE).
     if (lower % 2 !== 0 || lower > upper || HEADER + upper > this.#pageSize) return false;
     for (let at = HEADER; at < HEADER + lower; at += 2) {
-      const node = HEADER + page.readUInt16LE(at);
-      if (node < HEADER + upper || node + NODE_HEADER > this.#pageSize) return false;
-      const data = node + NODE_HEADER + page.readUInt16LE(node + 6);
+      // What follows is done for each entry of the tree's inner pages: by words of 16 bits, which is fastest.
+      const node = HEADER + (words[at >> 1] as number);
+      if (node < HEADER + upper || node + NODE_HEADER > this.#pageSize || node % 2 !== 0) return false;
+      const word = node >> 1;
+      const data = node + NODE_HEADER + (words[word + 3] as number);
       if (data > this.#pageSize) return false;
       if (kind === LEAF) {
         if (!this.#readLeaf(node, data, task)) return false;
-      } else if (!this.#add(page.readUIntLE(node, 6), task.levels - 1, task.isFreeList)) {
-        return false;
+        continue;
       }
+      const low = (words[word] as number) + (words[word + 1] as number) * 2 ** 16;
+      if (!this.#add(low + (words[word + 2] as number) * 2 ** 32, task.levels - 1, task.isFreeList))
+        return false;
     }
     return true;
   }

@@ -28,9 +28,9 @@ const MOST_WAITING = 10_000;
 /** Read at once for entries(). */
 const CHUNK = 100;
 /** Mapped pages beyond which the file is opened anew, in bytes. */
-const MOST_MAPPED = 48 * 1024 * 1024;
+const MOST_MAPPED = 32 * 1024 * 1024;
 /** Reads between two looks at how much is mapped. */
-const READS_PER_LOOK = 500;
+const READS_PER_LOOK = 100;
 /** After a write that failed, in milliseconds: a full disk does not get empty by trying. */
 const PAUSE = 10_000;
 const NOTHING = Buffer.alloc(0);
