@@ -4,7 +4,7 @@
  */
 import type { ConnectionLog, PolicyHandler } from "./connection.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
-import { listen, type PolicyListener } from "./listener.ts";
+import { type ListenerOptions, listen } from "./listener.ts";
 import type { SocketRights } from "./socketfile.ts";
 
 /** One entry of `listen`. */
@@ -21,21 +21,36 @@ export interface ListenerReport {
   readonly requests: number;
 }
 
+/** A listener as the set sees it: `PolicyListener`, or one that hands connections to other processes. */
+export interface Listener {
+  readonly endpoint: Endpoint;
+  readonly name: string;
+  readonly connections: number;
+  readonly requests: number;
+  setHandler(handle: PolicyHandler): void;
+  stopAccepting(): void;
+  close(options: { readonly graceMs: number }): Promise<void>;
+}
+
+type OpenListener = (options: ListenerOptions) => Promise<Listener | { readonly problem: string }>;
+
 interface Bound {
   readonly settings: ListenerSettings;
-  readonly listener: PolicyListener;
+  readonly listener: Listener;
 }
 
 export class ListenerSet {
   readonly #log: ConnectionLog;
+  readonly #open: OpenListener;
   #handle: PolicyHandler;
   #bound: readonly Bound[] = [];
   /** No longer in the configuration; their connections live on until Postfix ends them. */
-  #retired: readonly PolicyListener[] = [];
+  #retired: readonly Listener[] = [];
 
-  constructor(handle: PolicyHandler, log: ConnectionLog) {
+  constructor(handle: PolicyHandler, log: ConnectionLog, open: OpenListener = listen) {
     this.#handle = handle;
     this.#log = log;
+    this.#open = open;
   }
 
   /** The endpoints that are bound, with the ports that the system chose. */
@@ -78,7 +93,7 @@ export class ListenerSet {
         continue;
       }
       const { endpoint, name } = settings;
-      const listener = await listen({
+      const listener = await this.#open({
         endpoint,
         name,
         rights: settings,
@@ -104,7 +119,7 @@ export class ListenerSet {
     await Promise.all(this.#all().map((listener) => listener.close({ graceMs })));
   }
 
-  #all(): readonly PolicyListener[] {
+  #all(): readonly Listener[] {
     return [...this.#bound.map(({ listener }) => listener), ...this.#retired];
   }
 }

@@ -1,0 +1,119 @@
+/**
+ * The accepting side of a listener: binds an endpoint and passes on each connection, until told to stop.
+ *
+ * Once bound it does not fail: trouble with accepting is logged. It has no limit on connections but the
+ * system's own, since Postfix keeps one for each of its processes and leaves most of them idle.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { bind, grant } from "./bind.ts";
+import type { ConnectionLog } from "./connection.ts";
+import { connectionLimit } from "./descriptors.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import type { SocketRights } from "./socketfile.ts";
+
+export interface AcceptorOptions {
+  readonly endpoint: Endpoint;
+  /** `listener` in expressions and in the log; the endpoint by default. */
+  readonly name?: string | undefined;
+  /** For unix sockets. */
+  readonly rights?: SocketRights | undefined;
+  readonly log: ConnectionLog;
+  /** Connections are passed on unread, for another process to read. */
+  readonly pauseOnConnect?: boolean;
+}
+
+/** Where connections go. */
+export interface Receiver {
+  /** Those that are open, for the log. */
+  readonly connections: number;
+  /** Takes a connection, or says why it cannot. */
+  accept(socket: Socket): string | undefined;
+}
+
+/** Milliseconds without traffic after which the system asks whether the peer is still there. */
+const KEEP_ALIVE_DELAY = 60_000;
+/** Milliseconds between two log lines about connections that could not be taken. */
+const COMPLAINT_INTERVAL = 10_000;
+
+/**
+ * Binds an endpoint and begins to accept.
+ *
+ * @param make gives the receiver, once the endpoint is bound
+ * @returns the receiver, or a problem that says what to do
+ */
+export async function accepting<T extends Receiver>(
+  options: AcceptorOptions,
+  make: (acceptor: Acceptor) => T,
+): Promise<T | { readonly problem: string }> {
+  const { endpoint, rights, pauseOnConnect = false } = options;
+  const server = createServer({
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+    pauseOnConnect,
+  });
+  const problem = await bind(server, endpoint);
+  if (problem !== undefined) return { problem };
+  const acceptor = new Acceptor(server, options);
+  const receiver = make(acceptor);
+  acceptor.begin(receiver);
+  const refused = await grant(endpoint, rights);
+  if (refused === undefined) return receiver;
+  acceptor.stop();
+  return { problem: refused };
+}
+
+export class Acceptor {
+  /** What it is bound to, with the port that the system chose where none was named. */
+  readonly endpoint: Endpoint;
+  readonly name: string;
+  readonly #server: Server;
+  readonly #log: ConnectionLog;
+  #complainedAt = Number.NEGATIVE_INFINITY;
+
+  /** Use `accepting`. */
+  constructor(server: Server, options: AcceptorOptions) {
+    this.endpoint = boundTo(server, options.endpoint);
+    this.name = options.name ?? formatEndpoint(this.endpoint);
+    this.#server = server;
+    this.#log = options.log;
+  }
+
+  begin(receiver: Receiver): void {
+    const complain = (what: string) => this.#complain(what, receiver.connections);
+    const limit = connectionLimit();
+    if (limit !== undefined) this.#server.maxConnections = limit;
+    this.#server.on("connection", (socket) => {
+      const problem = receiver.accept(socket);
+      if (problem === undefined) return;
+      socket.destroy();
+      complain(problem);
+    });
+    this.#server.on("drop", () =>
+      complain(`${limit} connections are open, which is all that the open files allow`),
+    );
+    this.#server.on("error", (error: NodeJS.ErrnoException) => complain(`accepting failed (${error.code})`));
+  }
+
+  /** Takes no further connections. The file of a unix socket is removed. */
+  stop(): void {
+    if (this.#server.listening) this.#server.close();
+  }
+
+  #complain(what: string, connections: number): void {
+    const now = performance.now();
+    if (now - this.#complainedAt < COMPLAINT_INTERVAL) return;
+    this.#complainedAt = now;
+    this.#log.error(
+      { listener: this.name, connections },
+      `a connection was not taken: ${what}; raise the limit (LimitNOFILE= of systemd, ulimit -n)`,
+    );
+  }
+}
+
+function boundTo(server: Server, endpoint: Endpoint): Endpoint {
+  const address = server.address();
+  if (endpoint.kind === "unix" || address === null || typeof address === "string") return endpoint;
+  return { ...endpoint, port: address.port };
+}

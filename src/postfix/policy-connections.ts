@@ -1,0 +1,103 @@
+/**
+ * The connections of one listener: those that are open, what they share, and how they end in order.
+ *
+ * Takes sockets, whoever accepted them: a server of this process, or another process that hands them over.
+ */
+import type { Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
+import {
+  type ConnectionContext,
+  type ConnectionLog,
+  DEFAULT_REQUEST_TIMEOUT,
+  PolicyConnection,
+  type PolicyHandler,
+} from "./connection.ts";
+import { DEFAULT_PARSER_LIMITS, type ParserLimits } from "./parser.ts";
+
+export interface ConnectionsOptions {
+  readonly handle: PolicyHandler;
+  readonly log: ConnectionLog;
+  /** Milliseconds, 10,000 by default. */
+  readonly requestTimeout?: number | undefined;
+  readonly limits?: ParserLimits | undefined;
+  /** Told of each connection that has ended. */
+  readonly onEnded?: (() => void) | undefined;
+}
+
+export class PolicyConnections {
+  /** `listener` in expressions and in the log. */
+  readonly name: string;
+  readonly #log: ConnectionLog;
+  readonly #open = new Set<PolicyConnection>();
+  readonly #context: ConnectionContext;
+  readonly #onEnded: (() => void) | undefined;
+  #onEmpty: (() => void) | null = null;
+
+  constructor(name: string, options: ConnectionsOptions) {
+    this.name = name;
+    this.#log = options.log;
+    this.#onEnded = options.onEnded;
+    this.#context = {
+      listener: name,
+      log: options.log,
+      requestTimeout: options.requestTimeout ?? DEFAULT_REQUEST_TIMEOUT,
+      limits: options.limits ?? DEFAULT_PARSER_LIMITS,
+      handle: options.handle,
+      requests: 0,
+      ended: (connection) => this.#forget(connection),
+    };
+  }
+
+  /** Connections that are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Requests that were complete since the start. */
+  get requests(): number {
+    return this.#context.requests;
+  }
+
+  /** From now on requests go to `handle`; those being decided are answered as they began. */
+  setHandler(handle: PolicyHandler): void {
+    this.#context.handle = handle;
+  }
+
+  /** @param socket one that allows the other side to shut down its writing alone */
+  accept(socket: Socket): void {
+    const peer =
+      socket.remoteAddress === undefined ? "local" : `${socket.remoteAddress}:${socket.remotePort}`;
+    this.#open.add(new PolicyConnection(socket, socket, peer, this.#context));
+  }
+
+  /**
+   * Answers what has been received complete, and ends all connections.
+   *
+   * @param graceMs milliseconds that this may take; what is not answered then is cut off, with a log line
+   */
+  async close(graceMs: number): Promise<void> {
+    // What has arrived but was not read yet is a request that deserves its answer.
+    await turn();
+    await turn();
+    for (const connection of this.#open) connection.drain();
+    if (this.#open.size === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+      timer = setTimeout(resolve, graceMs);
+    });
+    clearTimeout(timer);
+    if (this.#open.size === 0) return;
+    this.#log.warn(
+      { listener: this.name, connections: this.#open.size },
+      `connections were not done within ${graceMs / 1000} s and are cut off`,
+    );
+    for (const connection of this.#open) connection.end();
+  }
+
+  #forget(connection: PolicyConnection): void {
+    this.#open.delete(connection);
+    this.#onEnded?.();
+    if (this.#open.size === 0) this.#onEmpty?.();
+  }
+}
