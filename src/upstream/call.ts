@@ -46,6 +46,9 @@ export interface CallResult<T extends object> {
 /** Says of a complete reply whether it is an answer. */
 export type Interpret<T extends object> = (reply: UpstreamReply) => T | Failure | Promise<T | Failure>;
 
+/** RFC 6585 §4, RFC 9110 §15.6.4. */
+const SAYS_TOO_MUCH: ReadonlySet<number> = new Set([429, 503]);
+
 const INTERPRETATION_LATE: Failure = {
   cause: "timeout",
   detail: "the mapping had not finished with the reply when the deadline came",
@@ -136,14 +139,13 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
       return;
     }
     const slot = this.#context.limiter.acquire(this.deadline);
-    if (slot === true) {
-      this.#send(headers);
-    } else {
-      slot.then((granted) => {
-        if (granted) this.#send(headers);
-        else this.#end(this.#overload());
-      });
-    }
+    if (slot instanceof Promise) slot.then((granted) => this.#admit(granted, headers));
+    else this.#admit(slot, headers);
+  }
+
+  #admit(granted: boolean, headers: string[]): void {
+    if (granted) this.#send(headers);
+    else this.#end(this.#overload());
   }
 
   /** The slot is taken from here on. */
@@ -151,7 +153,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const inTime = this.deadline.remaining() > 0;
     const endpoint = inTime ? this.#admitted() : null;
     if (endpoint === null) {
-      this.#context.limiter.release();
+      this.#context.limiter.release("unknown");
       this.#end(inTime ? this.#circuitOpen() : TOO_LATE);
       return;
     }
@@ -180,9 +182,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 
   onReply(reply: UpstreamReply, milliseconds: number): void {
-    const { limiter } = this.#context;
-    limiter.release();
-    limiter.observe(milliseconds);
+    this.#context.limiter.release(SAYS_TOO_MUCH.has(reply.status) ? "dropped" : milliseconds);
     this.#status = reply.status;
     this.#trace?.onReply(this.#attempts, reply, milliseconds);
     let answer: T | Failure | Promise<T | Failure>;
@@ -214,7 +214,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 
   onFailure(failure: Failure, milliseconds: number): void {
-    this.#context.limiter.release();
+    this.#context.limiter.release(failure.cause === "timeout" ? "dropped" : "unknown");
     this.#trace?.onFailure(this.#attempts, failure, milliseconds);
     if (failure.cause === "bad_reply") this.#permit!.succeeded();
     else this.#permit!.failed(failure.detail);
@@ -228,7 +228,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
       return;
     }
     this.#sentAgain = true;
-    this.#context.limiter.release();
+    this.#context.limiter.release("unknown");
     this.#trace?.onFailure(this.#attempts, failure, milliseconds);
     this.#permit!.interrupted(failure.detail);
     this.#begin();
@@ -259,7 +259,9 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 
   #overload(): Failure {
-    const detail = `no slot became free for ${this.#context.name} in time: max_in_flight calls are under way`;
+    const { name, limiter } = this.#context;
+    const { inFlight, waiting } = limiter.report;
+    const detail = `no slot becomes free for ${name} in time: ${inFlight} calls are under way (max_in_flight), ${waiting} wait`;
     return { cause: "overload", detail };
   }
 }

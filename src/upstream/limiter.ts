@@ -2,9 +2,13 @@
  * How many calls a service gets at once. Those beyond wait in line, the longest waiting first.
  *
  * Nobody waits past the point from which the call could not end in time: when the service takes less than
- * it is given, a line that is served at the very end of everyone's deadline would answer no one.
+ * it is given, a line that is served at the very end of everyone's deadline would answer no one. Nor does anybody begin
+ * to wait in a line that, as it moves, is too long for that; so the line is never longer than what the service can
+ * take within a deadline, whatever comes.
  */
 import type { Deadline } from "./deadline.ts";
+import { DrainRate } from "./drain-rate.ts";
+import { GradientLimit } from "./gradient-limit.ts";
 import { Timer } from "./timer.ts";
 
 /** The weight of a new observation, as in TCP's round-trip estimate (RFC 6298 §2). */
@@ -17,7 +21,9 @@ export interface LimiterReport {
 }
 
 export class Limiter {
-  readonly #limit: number;
+  readonly #fixed: number;
+  readonly #gradient: GradientLimit | null;
+  readonly #drainRate = new DrainRate();
   #inFlight = 0;
   #waiting = 0;
   #first: Waiter | null = null;
@@ -25,8 +31,13 @@ export class Limiter {
   #latency = 0;
   #deviation = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(limit: number | "auto") {
+    this.#fixed = limit === "auto" ? 0 : limit;
+    this.#gradient = limit === "auto" ? new GradientLimit() : null;
+  }
+
+  get #limit(): number {
+    return this.#gradient === null ? this.#fixed : this.#gradient.current;
   }
 
   /** What a call is expected to take, in milliseconds; 0 before the first was seen. */
@@ -39,19 +50,33 @@ export class Limiter {
     return { inFlight: this.#inFlight, waiting: this.#waiting, limit: this.#limit };
   }
 
-  /** Takes a slot: true, or false when there was none in time. Each slot taken must be released once. */
-  acquire(deadline: Deadline): true | Promise<boolean> {
+  /**
+   * Takes a slot: true, or false when there is none in time, at once where that can be foreseen. Each slot taken
+   * must be released once.
+   */
+  acquire(deadline: Deadline): boolean | Promise<boolean> {
     if (this.#inFlight < this.#limit && this.#first === null) {
       this.#inFlight++;
       return true;
     }
-    const remaining = deadline.remaining();
-    const reserve = Math.min(this.expectedLatency, remaining / 2);
-    return new Promise((resolve) => this.#enqueue(new Waiter(this, resolve, deadline.end - reserve)));
+    const now = performance.now();
+    this.#drainRate.begin(now);
+    const remaining = Math.max(0, deadline.end - now);
+    const patience = remaining - Math.min(this.expectedLatency, remaining / 2);
+    if (this.#drainRate.timeFor(this.#waiting + 1) > patience) return false;
+    return new Promise((resolve) => this.#enqueue(new Waiter(this, resolve, now + patience)));
   }
 
-  release(): void {
+  /** @param outcome how long the call took, in milliseconds; or how it ended otherwise */
+  release(outcome: number | "dropped" | "unknown"): void {
+    if (this.#gradient !== null && outcome !== "unknown") {
+      const latency = outcome === "dropped" ? null : outcome;
+      this.#gradient.observe(latency, this.#inFlight, performance.now());
+    }
+    if (typeof outcome === "number") this.#observe(outcome);
     this.#inFlight--;
+    if (this.#first === null) this.#drainRate.end();
+    else this.#drainRate.count(performance.now());
     while (this.#first !== null && this.#inFlight < this.#limit) {
       const waiter = this.#first;
       this.leave(waiter);
@@ -60,8 +85,7 @@ export class Limiter {
     }
   }
 
-  /** Tells how long a call took, in milliseconds. */
-  observe(latency: number): void {
+  #observe(latency: number): void {
     const error = latency - this.#latency;
     this.#latency += GAIN * error;
     this.#deviation += GAIN * (Math.abs(error) - this.#deviation);

@@ -15,8 +15,8 @@ export interface UpstreamOptions {
   readonly timeout: number;
   readonly retry: RetryOptions;
   readonly breaker: BreakerOptions;
-  /** Attempts at once, over all URLs. */
-  readonly maxInFlight: number;
+  /** Attempts at once, over all URLs; `auto` finds out by latency. */
+  readonly maxInFlight: number | "auto";
   /** Sent with each call; secrets revealed. */
   readonly headers: Readonly<Record<string, string>>;
   readonly authenticator: Authenticator;
