@@ -60,13 +60,15 @@ export interface ServiceConfig {
   readonly deadline: number;
   readonly retry: { readonly attempts: number; readonly backoff: number; readonly maxBackoff: number };
   readonly breaker: {
+  /** Instead of `deadline`, for requests of a Postfix under stress. */
+  readonly stressDeadline: number;
     /** In percent. */
     readonly failureRate: number;
     readonly minimumCalls: number;
     readonly window: number;
     readonly openFor: number;
   };
-  readonly maxInFlight: number;
+  readonly maxInFlight: number | "auto";
   /** Calls at once on a connection of HTTP/1.1. */
   readonly pipelining: number;
   readonly http2: boolean;

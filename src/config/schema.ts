@@ -54,6 +54,7 @@ const service = z.strictObject({
     .default("authzen"),
   timeout: duration(1).default(1000),
   deadline: duration(1).default(3000),
+  stress_deadline: duration(1).optional(),
   retry: z
     .strictObject({
       attempts: whole(1, 20).default(3),
@@ -69,7 +70,9 @@ const service = z.strictObject({
       open_for: duration(1).default(5000),
     })
     .prefault({}),
-  max_in_flight: whole(1, 100_000).default(256),
+  max_in_flight: z
+    .union([whole(1, 100_000), z.literal("auto")], { error: "expected a number from 1 to 100000, or auto" })
+    .default(256),
   pipelining: whole(1, 100).default(1),
   http2: z.boolean().default(false),
   max_reply_size: size().default(1024 * 1024),

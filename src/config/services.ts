@@ -65,6 +65,7 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
     urls: readUrls(raw.url, [...path, "url"], report),
     timeout: raw.timeout,
     deadline: raw.deadline,
+    stressDeadline: raw.stress_deadline ?? raw.deadline,
     retry: {
       attempts: retry.attempts,
       backoff: retry.backoff,
@@ -114,7 +115,8 @@ function readWarm(
 
 const DEFAULT_MAX_BACKOFF = 500;
 
-function checkTimes({ timeout, deadline, retry }: Settings, path: Path, report: Report): void {
+function checkTimes(settings: Settings, path: Path, report: Report): void {
+  const { timeout, deadline, stressDeadline, retry } = settings;
   if (deadline < timeout) {
     const message = `the deadline (${formatDuration(deadline)}) ends before one attempt may (timeout: ${formatDuration(timeout)})`;
     report.warn([...path, "deadline"], message);
@@ -124,6 +126,10 @@ function checkTimes({ timeout, deadline, retry }: Settings, path: Path, report: 
     report.warn([...path, "deadline"], message);
   }
   if (retry.maxBackoff < retry.backoff) {
+  if (stressDeadline > deadline) {
+    const message = `a Postfix under stress would wait longer (${formatDuration(stressDeadline)}) than others (deadline: ${formatDuration(deadline)})`;
+    report.warn([...path, "stress_deadline"], message);
+  }
     report.error([...path, "retry", "max_backoff"], "max_backoff is shorter than backoff");
   }
 }

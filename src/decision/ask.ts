@@ -56,7 +56,9 @@ export class Asking {
     this.#service = service;
     this.#subject = subject;
     this.#onFailure = onFailure;
-    this.#deadline = new Deadline(startedAt + service.deadline - performance.now());
+    const stressed = subject.request.attributes.get("stress") === "yes";
+    const time = stressed ? service.stressDeadline : service.deadline;
+    this.#deadline = new Deadline(startedAt + time - performance.now());
     this.#trace = trace;
   }
 

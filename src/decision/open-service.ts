@@ -23,7 +23,7 @@ export async function openService(
   stores: StorePool,
   log: Log,
 ): Promise<Service> {
-  const { name, deadline, onFailure } = config;
+  const { name, deadline, stressDeadline, onFailure } = config;
   const mapping = await inTime(config.mapping);
   const cache =
     config.cache === undefined
@@ -50,6 +50,7 @@ export async function openService(
     onFailure,
     isOffline,
   };
+    stressDeadline,
   return service;
 }
 

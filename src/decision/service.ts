@@ -22,4 +22,6 @@ export interface Service {
   readonly onFailure: OnFailure;
   /** Whether no call is made now, and on_failure for `offline` answers. */
   readonly isOffline: () => boolean;
+  /** The same where Postfix says that it is under stress (STRESS_README). */
+  readonly stressDeadline: number;
 }

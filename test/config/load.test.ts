@@ -40,6 +40,7 @@ describe("what is not said", () => {
       urls: ["https://authz.example.com/api"],
       timeout: 1000,
       deadline: 3000,
+      stressDeadline: 3000,
       retry: { attempts: 3, backoff: 50, maxBackoff: 500 },
       breaker: { failureRate: 50, minimumCalls: 20, window: 10_000, openFor: 5000 },
       maxInFlight: 256,
