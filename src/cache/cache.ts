@@ -116,7 +116,8 @@ export class DecisionCache {
     this.counters.stored++;
     this.store.set(key, {
       service: this.#service,
-      reply,
+      // A copy: what came off the socket is a part of a much larger buffer, which would be kept whole.
+      reply: { status: reply.status, headers: new Map(reply.headers), body: Buffer.from(reply.body) },
       storedAt,
       ...times,
       asked: { attributes, listener, recipients },

@@ -19,6 +19,8 @@ export interface Config {
   readonly offline: boolean | readonly string[];
   /** Absent: the bridge takes no commands while it runs. */
   readonly control?: ControlConfig;
+  /** Processes that answer requests; 1: this one, and no other. */
+  readonly workers: number;
   readonly user?: string;
   readonly group?: string;
   readonly log: LogConfig;
@@ -58,10 +60,10 @@ export interface ServiceConfig {
   readonly mapping: LoadedMapping;
   readonly timeout: number;
   readonly deadline: number;
-  readonly retry: { readonly attempts: number; readonly backoff: number; readonly maxBackoff: number };
-  readonly breaker: {
   /** Instead of `deadline`, for requests of a Postfix under stress. */
   readonly stressDeadline: number;
+  readonly retry: { readonly attempts: number; readonly backoff: number; readonly maxBackoff: number };
+  readonly breaker: {
     /** In percent. */
     readonly failureRate: number;
     readonly minimumCalls: number;
@@ -79,6 +81,8 @@ export interface ServiceConfig {
   readonly headers: Readonly<Record<string, string | Secret>>;
   readonly auth: AuthConfig;
   readonly tls: TlsConfig;
+  /** AuthZEN calls that go out together: how many at most, and how long they wait for each other. Absent: none do. */
+  readonly batch?: { readonly max: number; readonly wait: number };
   /** Absent: nothing is remembered. */
   readonly cache?: CacheConfig;
   /** Requests that are asked again before what is remembered of them grows old. */

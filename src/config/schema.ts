@@ -86,6 +86,7 @@ const service = z.strictObject({
       bearer: secret.optional(),
     })
     .optional(),
+  batch: z.strictObject({ max: whole(2, 1000).default(50), wait: duration(0).default(2) }).optional(),
   cache: z
     .strictObject({
       store: text.default("memory"),
@@ -126,6 +127,9 @@ export const configSchema = z.strictObject({
     .union([z.boolean(), z.array(text)], { error: "expected true, false or a list of services" })
     .default(false),
   control: control.optional(),
+  workers: z
+    .union([whole(1, 256), z.literal("auto")], { error: "expected a number from 1 to 256, or auto" })
+    .default(1),
   user: text.optional(),
   group: text.optional(),
   log: z

@@ -82,6 +82,7 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
     http2: raw.http2,
     maxReplySize: raw.max_reply_size,
     maxConnectionAge: raw.max_connection_age,
+    ...(raw.batch && { batch: raw.batch }),
     onFailure: readOnFailure(raw.on_failure, [...path, "on_failure"], report) ?? FAIL_CLOSED,
     headers: readHeaders(raw.headers, [...path, "headers"], report, masker),
     auth: readAuth(raw.auth, [...path, "auth"], report, masker),
@@ -125,11 +126,11 @@ function checkTimes(settings: Settings, path: Path, report: Report): void {
     const message = `Postfix waits ${formatDuration(POSTFIX_TIMEOUT)} at most (smtpd_policy_service_timeout), and its clients often less; a deadline of a few seconds is usual`;
     report.warn([...path, "deadline"], message);
   }
-  if (retry.maxBackoff < retry.backoff) {
   if (stressDeadline > deadline) {
     const message = `a Postfix under stress would wait longer (${formatDuration(stressDeadline)}) than others (deadline: ${formatDuration(deadline)})`;
     report.warn([...path, "stress_deadline"], message);
   }
+  if (retry.maxBackoff < retry.backoff) {
     report.error([...path, "retry", "max_backoff"], "max_backoff is shorter than backoff");
   }
 }

@@ -143,8 +143,8 @@ export class Asking {
   }
 
   #call(request: UpstreamRequest): Promise<CallResult<Answer>> {
-    const { upstream } = this.#service;
-    return upstream.call(request, this.#subject.requestId, this.#deadline, this.#interpret, this.#trace);
+    const { caller } = this.#service;
+    return caller.call(request, this.#subject.requestId, this.#deadline, this.#interpret, this.#trace);
   }
 
   readonly #interpret = (reply: UpstreamReply): MaybePromise<Answer | Failure> => {

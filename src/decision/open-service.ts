@@ -5,6 +5,8 @@ import type { ServiceConfig } from "../config/config.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
 import type { Mapping } from "../mapping/mapping.ts";
 import type { Log } from "../observe/log.ts";
+import { Batcher } from "../upstream/batch.ts";
+import type { Upstream } from "../upstream/upstream.ts";
 import { ProblemError } from "../yaml/problem.ts";
 import { Asking } from "./ask.ts";
 import type { OfflineSwitch } from "./offline.ts";
@@ -43,15 +45,27 @@ export async function openService(
     name,
     mapping,
     upstream,
+    caller: config.batch === undefined ? upstream : openBatcher(upstream, config.batch, name, log),
     cache,
     refresher,
     flights: new Flights(),
     deadline,
+    stressDeadline,
     onFailure,
     isOffline,
   };
-    stressDeadline,
   return service;
+}
+
+function openBatcher(
+  upstream: Upstream,
+  batch: NonNullable<ServiceConfig["batch"]>,
+  service: string,
+  log: Log,
+): Batcher {
+  const onRefused = (detail: string) =>
+    log.warn({ service, detail }, "the service takes no batch: calls are made one by one for a minute");
+  return new Batcher(upstream, { ...batch, onRefused });
 }
 
 /** Resolves when the calls under way have ended. */

@@ -3,6 +3,7 @@ import type { DecisionCache } from "../cache/cache.ts";
 import type { Flights } from "../cache/flights.ts";
 import type { OnFailure } from "../config/on-failure.ts";
 import type { Mapping } from "../mapping/mapping.ts";
+import type { Caller } from "../upstream/batch.ts";
 import type { CallResult } from "../upstream/call.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { Answer } from "./ask.ts";
@@ -12,6 +13,8 @@ export interface Service {
   readonly name: string;
   readonly mapping: Mapping;
   readonly upstream: Upstream;
+  /** Puts the calls to `upstream`: one by one, or several as one. */
+  readonly caller: Caller;
   /** Null: nothing is remembered. */
   readonly cache: DecisionCache | null;
   /** Calls under way that identical ones can join. */
@@ -19,9 +22,9 @@ export interface Service {
   readonly refresher: Refresher | null;
   /** For one decision: waiting, attempts and pauses together, in milliseconds. */
   readonly deadline: number;
+  /** The same where Postfix says that it is under stress (STRESS_README). */
+  readonly stressDeadline: number;
   readonly onFailure: OnFailure;
   /** Whether no call is made now, and on_failure for `offline` answers. */
   readonly isOffline: () => boolean;
-  /** The same where Postfix says that it is under stress (STRESS_README). */
-  readonly stressDeadline: number;
 }

@@ -93,4 +93,24 @@ describe("Cerbos decides by its policies", () => {
       .poll(() => bridge.decisions().at(-1), LOGGED)
       .toMatchObject({ source: "upstream", service: "cerbos", status: 200 });
   });
+
+  it("answers a batch as it would have answered each call alone", async () => {
+    const port = await freePort();
+    const batching = await startBridge({
+      config: {
+        listen: [`inet:127.0.0.1:${port}`],
+        services: { cerbos: { url: cerbos.url, mapping: "authzen", batch: { max: 20, wait: "50ms" } } },
+      },
+    });
+    try {
+      const clients = [...Array(20).keys()].map((i) => (i % 3 === 0 ? foreign : own));
+      const answers = await Promise.all(clients.map((client) => ask(port, { ...client, ...mail })));
+      expect(answers.map((answer) => answer.startsWith("DUNNO"))).toEqual(
+        clients.map((client) => client === own),
+      );
+      expect(batching.log().some(({ msg }) => String(msg).includes("takes no batch"))).toBe(false);
+    } finally {
+      await batching.stop();
+    }
+  });
 });
