@@ -122,6 +122,10 @@ describe("the guide to mappings", () => {
   });
 });
 
+function isTable(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 describe("README.md", () => {
   const configurations = blocks(readme, "yaml").filter(({ text }) => text.includes("services:"));
 
@@ -137,10 +141,10 @@ describe("README.md", () => {
   });
 
   it("lists every key of the configuration", () => {
-    const keys = [
-      ...Object.keys(configSchema.shape),
-      ...Object.keys(configSchema.parse({ services: { a: { url: "http://a" } } }).services.a ?? {}),
-    ];
+    const everything = { url: "http://a", cache: {}, batch: {}, warm: "requests.ndjson" };
+    const service = configSchema.parse({ services: { a: everything } }).services.a ?? {};
+    const below = Object.values(service).flatMap((value) => (isTable(value) ? Object.keys(value) : []));
+    const keys = [...Object.keys(configSchema.shape), ...Object.keys(service), ...below];
     for (const key of keys) expect(readme).toMatch(new RegExp(`^\\|.*[\`.]${key}[\`.\\[]`, "m"));
   });
 
