@@ -34,7 +34,7 @@ export interface Revocation {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-export type StoreKind = "memory" | "lmdb" | "redis";
+type StoreKind = "memory" | "lmdb" | "redis";
 
 export interface Store {
   readonly kind: StoreKind;
