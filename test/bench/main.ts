@@ -2,7 +2,7 @@
  * `npm run bench`: measures the commit at hand and prints the table. `npm run bench -- NAME …` measures these lines only;
  * `-- breakdown` shows where the time of a decision goes.
  *
- * Options: --quick (one short round), --minute (overload for a minute), --json.
+ * Options: --quick (short rounds), --minute (overload for a minute), --json.
  */
 import { parseArgs } from "node:util";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -58,9 +58,9 @@ const bench: Bench = {
   service,
   load: (job) => load.work(job),
   direct: (job) => direct.work(job),
-  rounds: values.quick ? 1 : 5,
-  seconds: values.quick ? 1 : 2.5,
-  warmup: values.quick ? 0.5 : 1,
+  rounds: values.quick ? 3 : 5,
+  seconds: values.quick ? 0.6 : 2.5,
+  warmup: values.quick ? 0.4 : 1,
   overload: values.minute ? 60 : 10,
 };
 try {
