@@ -22,11 +22,16 @@ const TRANSPORT = new Set([
 ]);
 
 const REQUEST_ID = "x-request-id";
+/** A module may make up names without end. */
+const MOST_KNOWN = 100;
 
 export class CallHeaders {
-  readonly #fixed: ReadonlyMap<string, string>;
   readonly #flat: readonly string[];
   readonly #authNames: ReadonlySet<string>;
+  /** Where the value of a fixed header stands, by its name. */
+  readonly #positions: ReadonlyMap<string, number>;
+  /** Names that were found to be the mapping's to set; it has the same ones in each call. */
+  readonly #known = new Set<string>();
 
   /**
    * @param fixed the service's own, secrets revealed
@@ -45,32 +50,34 @@ export class CallHeaders {
       all.set(name.toLowerCase(), value);
     }
     for (const name of [...TRANSPORT, ...authNames, REQUEST_ID]) all.delete(name);
-    this.#fixed = all;
-    this.#flat = [...all].flat();
+    this.#flat = [...all, [REQUEST_ID, ""]].flat();
+    this.#positions = new Map([...all.keys()].map((name, n) => [name, 2 * n + 1]));
     this.#authNames = new Set(authNames);
   }
 
   /** Names and values in turn, as undici takes them; or why a call cannot bear the mapping's. */
   assemble(own: Readonly<Record<string, string>>, requestId: string, auth: AuthHeaders): string[] | Failure {
     const headers = this.#flat.slice();
-    headers.push(REQUEST_ID, requestId);
+    headers[headers.length - 1] = requestId;
     for (const name in own) {
+      const problem = this.#known.has(name) ? null : this.#problemWith(name);
+      if (problem !== null) return refused(name, problem);
       const value = onWire(own[name]!);
-      if (TRANSPORT.has(name) || this.#authNames.has(name)) {
-        return refused(name, "is not the mapping's to set");
-      }
-      if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) return refused(name, "is no header name in lower case");
       if (value === null) return refused(name, "has a value with a control character");
       if (name === REQUEST_ID) continue;
-      if (this.#fixed.has(name)) headers[2 * this.#position(name) + 1] = value;
-      else headers.push(name, value);
+      const position = this.#positions.get(name);
+      if (position === undefined) headers.push(name, value);
+      else headers[position] = value;
     }
     for (const name in auth) headers.push(name, auth[name]!);
     return headers;
   }
 
-  #position(name: string): number {
-    return [...this.#fixed.keys()].indexOf(name);
+  #problemWith(name: string): string | null {
+    if (TRANSPORT.has(name) || this.#authNames.has(name)) return "is not the mapping's to set";
+    if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) return "is no header name in lower case";
+    if (this.#known.size < MOST_KNOWN) this.#known.add(name);
+    return null;
   }
 }
 

@@ -11,7 +11,7 @@ import { DrainRate } from "./drain-rate.ts";
 import { GradientLimit } from "./gradient-limit.ts";
 import { Timer } from "./timer.ts";
 
-/** The weight of a new observation, as in TCP's round-trip estimate (RFC 6298 §2). */
+/** The weight of a new observation, as in TCP's round-trip estimate (RFC 6298 §2), where the 4 comes from, too. */
 const GAIN = 1 / 8;
 
 export interface LimiterReport {
@@ -42,7 +42,7 @@ export class Limiter {
 
   /** What a call is expected to take, in milliseconds; 0 before the first was seen. */
   get expectedLatency(): number {
-    return this.#latency + 2 * this.#deviation;
+    return this.#latency + 4 * this.#deviation;
   }
 
   /** Slots taken, those who wait for one, and how many there are. */

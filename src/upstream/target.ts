@@ -28,7 +28,7 @@ export function pathJoiner(base: URL): (path: string) => string {
 /** Why a call cannot stand in a request line (RFC 9112 §3), or null. A module may have made it. */
 export function unsendable(request: UpstreamRequest): Failure | null {
   const { method, path } = request;
-  if (!/^[A-Z]{1,20}$/.test(method) || method === "CONNECT") {
+  if (method !== "POST" && method !== "GET" && (!/^[A-Z]{1,20}$/.test(method) || method === "CONNECT")) {
     return {
       cause: "mapping_error",
       detail: `${JSON.stringify(method)} is no method for a call, as POST is`,
