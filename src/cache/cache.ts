@@ -10,7 +10,7 @@ import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
 import type { Cause, Failure } from "../upstream/failure.ts";
 import { freshness, type Lifetimes } from "./freshness.ts";
 import { fromLine, toLine } from "./line.ts";
-import { Revocations } from "./revocations.ts";
+import { type Revocations, revocationsOf } from "./revocations.ts";
 import type { Remembered, Store } from "./store.ts";
 
 export interface CachePolicy extends Lifetimes {
@@ -29,6 +29,7 @@ export type KeyOf = (call: UpstreamRequest, subject: Subject) => string | Failur
 
 /** A remembered reply that may be used. */
 export interface Found {
+  readonly entry: Remembered;
   readonly reply: UpstreamReply;
   readonly fresh: boolean;
   /** In milliseconds since 1970. */
@@ -57,14 +58,19 @@ export class DecisionCache {
   readonly #service: string;
   readonly #policy: CachePolicy;
   readonly key: KeyOf;
-  readonly #revocations = new Revocations();
+  readonly #revocations: Revocations;
 
   constructor(service: string, policy: CachePolicy, store: Store, keyOf: KeyOf) {
     this.#service = service;
     this.#policy = policy;
     this.store = store;
     this.key = keyOf;
-    store.onRevocation((revocation) => this.#revocations.add(revocation, LONGEST_LIFE));
+    this.#revocations = revocationsOf(store, LONGEST_LIFE);
+  }
+
+  /** Another number after each revocation. */
+  get epoch(): number {
+    return this.#revocations.count;
   }
 
   /** What is remembered and may still be used, fresh or stale. At once, unless the store has to be waited for. */
@@ -90,6 +96,7 @@ export class DecisionCache {
     const fresh = now < entry.freshUntil;
     if (fresh) this.counters.hits++;
     return {
+      entry,
       reply: entry.reply,
       fresh,
       freshUntil: entry.freshUntil,
@@ -98,18 +105,27 @@ export class DecisionCache {
     };
   }
 
+  /** Whether what was found some time ago, before a call that failed, may still answer. */
+  isStillUsable({ entry }: Found, subject: Subject): boolean {
+    return Date.now() < entry.staleUntil && !this.#revocations.cover(entry, subject.request.attributes);
+  }
+
   /**
-   * Keeps a reply that a rule has answered, if it may be kept.
+   * Keeps a reply that a rule has answered, if it may be kept. If not, what was kept before is gone: it is no longer what
+   * the service says. Only a deferral leaves it, since that says nothing of afterwards.
    *
    * @returns until when it is fresh, in milliseconds since 1970; null where it was not kept
    */
   keep(key: string, reply: UpstreamReply, verdict: Verdict, subject: Subject): number | null {
-    if (reply.body.length > MOST_KEPT || !this.#isKept(verdict.action)) return null;
+    const { only } = this.#policy;
+    const verb = verbOf(verdict.action);
+    if (isDeferral(verb) && !only.has(verb)) return null;
     // When it was asked for: a revocation that came while the service was thinking covers it.
     const storedAt = subject.now;
     const times = freshness(reply.headers, storedAt, this.#policy);
-    if (times === null || times.staleUntil <= storedAt) {
-      this.store.delete(key);
+    const isKept = reply.body.length <= MOST_KEPT && this.#isKept(verdict.action, verb);
+    if (!isKept || times === null || times.staleUntil <= storedAt) {
+      this.#drop(key);
       return null;
     }
     const { attributes, listener, recipients } = subject.request;
@@ -125,6 +141,11 @@ export class DecisionCache {
     return times.freshUntil;
   }
 
+  /** Where looking is at once, it costs less than writing. */
+  #drop(key: string): void {
+    if (this.store.kind === "redis" || this.store.get(key) !== undefined) this.store.delete(key);
+  }
+
   /** All that is remembered, a line of NDJSON each. */
   async *export(): AsyncIterable<string> {
     const now = Date.now();
@@ -136,11 +157,11 @@ export class DecisionCache {
   }
 
   /**
-   * Takes in a line of an export.
+   * Takes in a line of an export, unless what is remembered is younger.
    *
    * @returns the problem, where it is not taken in
    */
-  load(line: string): string | undefined {
+  async load(line: string): Promise<string | undefined> {
     const parsed = fromLine(line, this.#policy.signature);
     if ("problem" in parsed) return parsed.problem;
     const { key, entry } = parsed;
@@ -148,16 +169,18 @@ export class DecisionCache {
     if (entry.service !== this.#service) return `it is of the service ${JSON.stringify(entry.service)}`;
     if (entry.staleUntil <= now) return "it is too old to be used";
     if (entry.storedAt > now) return "it is from the future: compare the clocks of both hosts";
+    const present = await this.store.get(key);
+    // One from the future, of a clock that has jumped, is worth nothing.
+    if (present !== undefined && present.storedAt > entry.storedAt && present.storedAt <= now) {
+      return "a younger one is remembered already";
+    }
     this.store.set(key, entry);
     return undefined;
   }
 
-  #isKept(action: string): boolean {
+  #isKept(action: string, verb: string): boolean {
     const { only } = this.#policy;
-    const verb = verbOf(action);
-    if (only.has(verb)) return true;
-    if (verb.startsWith("DEFER") || verb.startsWith("4")) return false;
-    return only.has(isRefusal(action) || verb === "DISCARD" ? "deny" : "permit");
+    return only.has(verb) || only.has(isRefusal(action) || verb === "DISCARD" ? "deny" : "permit");
   }
 
   /** Whether a stale reply answers a failure with this cause. */
@@ -174,3 +197,7 @@ export class DecisionCache {
 
 /** freshness() lets no entry live longer: fresh and stale, 30 days each. */
 export const LONGEST_LIFE = 60 * 24 * 3600 * 1000;
+
+function isDeferral(verb: string): boolean {
+  return verb.startsWith("DEFER") || verb.startsWith("4");
+}

@@ -1,29 +1,39 @@
 /** One question at a time: identical calls that are in flight at the same moment are one call. */
 import type { Deadline } from "../upstream/deadline.ts";
 
+interface Flight<T> {
+  readonly result: Promise<T>;
+  readonly deadline: Deadline;
+  readonly epoch: number;
+}
+
 export class Flights<T> {
-  readonly #underway = new Map<string, Promise<T>>();
+  readonly #underway = new Map<string, Flight<T>>();
 
   /**
    * Makes the call, or joins the one that is under way for the same key.
    *
+   * @param epoch a call that began in another one is not joined: its answer may not be used any more
    * @param late what a joined call gives when it isn't there at the deadline of the one who joined
-   * @returns also whether it was joined: its failure may be due to a deadline that was not one's own
+   * @returns also the deadline of the call that was joined, which its failure may be due to; null for one's own call
    */
   async fly(
     key: string,
+    epoch: number,
     deadline: Deadline,
     late: T,
     call: () => Promise<T>,
-  ): Promise<{ readonly result: T; readonly joined: boolean }> {
+  ): Promise<{ readonly result: T; readonly joined: Deadline | null }> {
     const other = this.#underway.get(key);
-    if (other !== undefined) return { result: await deadline.cut(other, late), joined: true };
-    const flight = call();
+    if (other !== undefined && other.epoch === epoch) {
+      return { result: await deadline.cut(other.result, late), joined: other.deadline };
+    }
+    const flight = { result: call(), deadline, epoch };
     this.#underway.set(key, flight);
     try {
-      return { result: await flight, joined: false };
+      return { result: await flight.result, joined: null };
     } finally {
-      this.#underway.delete(key);
+      if (this.#underway.get(key) === flight) this.#underway.delete(key);
     }
   }
 }

@@ -1,20 +1,46 @@
-/** What was to be forgotten, and whether a remembered reply is among it. */
-import type { Remembered, Revocation } from "./store.ts";
+/**
+ * What was to be forgotten, and whether a remembered reply is among it.
+ *
+ * Kept once for each store, however many services and configurations use it.
+ */
+import type { Remembered, Revocation, Store } from "./store.ts";
+
+/** By how much the clocks of hosts that share a store may differ, in milliseconds. Forgets too much, never too little. */
+const CLOCK_SKEW = 2_000;
+
+const known = new WeakMap<Store, Revocations>();
+
+/** @param keep how long an entry can live, in milliseconds: a revocation that is older covers nothing any more */
+export function revocationsOf(store: Store, keep: number): Revocations {
+  let revocations = known.get(store);
+  if (revocations === undefined) {
+    const heard = new Revocations(store.kind === "redis" ? CLOCK_SKEW : 0);
+    store.onRevocation((revocation) => heard.add(revocation, keep));
+    known.set(store, heard);
+    revocations = heard;
+  }
+  return revocations;
+}
 
 export class Revocations {
+  /** The latest first: entries are mostly younger than nearly all of them. */
   #list: readonly Revocation[] = [];
+  /** How many have come: what was under way before the last one is not what would be answered now. */
+  count = 0;
+  readonly #skew: number;
 
-  /** @param keep how long an entry can live, in milliseconds: a revocation that is older covers nothing any more */
+  constructor(skew = 0) {
+    this.#skew = skew;
+  }
+
   add(revocation: Revocation, keep: number): void {
     const oldest = Date.now() - keep;
-    const known = this.#list.some(
-      (other) =>
-        other.at === revocation.at &&
-        other.service === revocation.service &&
-        JSON.stringify(other.attributes) === JSON.stringify(revocation.attributes),
-    );
-    if (known) return;
-    this.#list = [...this.#list.filter(({ at }) => at >= oldest), revocation];
+    if (this.#list.some((other) => implies(other, revocation))) return;
+    const list = this.#list.filter((other) => other.at >= oldest && !implies(revocation, other));
+    const place = list.findIndex(({ at }) => at <= revocation.at);
+    list.splice(place < 0 ? list.length : place, 0, revocation);
+    this.#list = list;
+    this.count++;
   }
 
   /**
@@ -23,12 +49,21 @@ export class Revocations {
    */
   cover(entry: Remembered, attributes: ReadonlyMap<string, string>): boolean {
     for (const revocation of this.#list) {
-      if (entry.storedAt > revocation.at) continue;
+      if (entry.storedAt > revocation.at + this.#skew) return false;
       if (revocation.service !== undefined && revocation.service !== entry.service) continue;
       if (matches(revocation, attributes) || matches(revocation, entry.asked.attributes)) return true;
     }
     return false;
   }
+}
+
+/** Whether the first covers all that the second does. */
+function implies(first: Revocation, second: Revocation): boolean {
+  if (first.at < second.at || (first.service !== undefined && first.service !== second.service)) return false;
+  for (const name in first.attributes) {
+    if (first.attributes[name] !== second.attributes[name]) return false;
+  }
+  return true;
 }
 
 function matches({ attributes: wanted }: Revocation, attributes: ReadonlyMap<string, string>): boolean {

@@ -35,6 +35,9 @@ export interface AskTrace extends UpstreamTrace {
   onRemembered(found: Found): void;
 }
 
+/** Time left for which another call is begun, in milliseconds: else all who wait for a service that hangs would make one. */
+const WORTH_A_CALL = 50;
+
 type MaybePromise<T> = T | Promise<T>;
 
 /** One request on its way through a service. */
@@ -76,9 +79,22 @@ export class Asking {
     const { cache } = this.#service;
     if (cache === null) return this.#call(request).then((result) => this.#concluded(result));
     return after(cache.key(request, this.#subject), (key) => {
-      if (typeof key !== "string") return this.#failed(key);
-      return after(cache.find(key, this.#subject), (found) => this.#recalled(request, key, found));
+      if (typeof key !== "string") return this.#unremembered(request, key);
+      return after(this.#inTime(cache.find(key, this.#subject)), (found) =>
+        this.#recalled(request, key, found),
+      );
     });
+  }
+
+  /** A key that cannot be made costs the cache, never the decision. */
+  #unremembered(request: UpstreamRequest, { detail }: Failure): MaybePromise<Decision> {
+    if (this.#service.isOffline()) return this.#failed({ ...OFFLINE, detail });
+    return this.#call(request).then((result) => ({ detail, ...this.#concluded(result) }));
+  }
+
+  /** The store's own time limit may be longer than what is left of the deadline. */
+  #inTime(found: MaybePromise<Found | undefined>): MaybePromise<Found | undefined> {
+    return found instanceof Promise ? this.#deadline.cut(found, undefined) : found;
   }
 
   /** What the store had for this call, if anything. */
@@ -114,9 +130,15 @@ export class Asking {
   }
 
   async #ask(request: UpstreamRequest, key: string, found: Found | undefined): Promise<Decision> {
+    const { cache } = this.#service;
     const result = await this.#joinOrCall(request, key);
     if (!isFailure(result.answer)) return this.#decided(result.answer, "upstream", result);
-    if (found !== undefined && this.#service.cache?.covers(result.answer.cause)) {
+    // It may have been revoked while the service was asked.
+    if (
+      found !== undefined &&
+      cache?.covers(result.answer.cause) &&
+      cache.isStillUsable(found, this.#subject)
+    ) {
       const answer = await this.#interpret(found.reply);
       if (!isFailure(answer)) return this.#stale(answer.verdict, found, result.answer, result);
     }
@@ -127,15 +149,17 @@ export class Asking {
   async #joinOrCall(request: UpstreamRequest, key: string): Promise<CallResult<Answer>> {
     const { flights, cache } = this.#service;
     for (;;) {
-      const { result, joined } = await flights.fly(key, this.#deadline, JOINED_LATE, async () => {
+      const epoch = cache?.epoch ?? 0;
+      const { result, joined } = await flights.fly(key, epoch, this.#deadline, JOINED_LATE, async () => {
         const own = await this.#call(request);
         if (!isFailure(own.answer)) cache?.keep(key, own.answer.reply, own.answer.verdict, this.#subject);
         return own;
       });
-      if (!joined || result === JOINED_LATE) return result;
+      if (joined === null || result === JOINED_LATE) return result;
       if (isFailure(result.answer)) {
         // It may have failed only because the other's time was up before ours.
-        if (endedByTime(result.answer) && this.#deadline.remaining() > 0) continue;
+        const isCut = endedByTime(result.answer) && joined.remaining() === 0;
+        if (isCut && this.#deadline.remaining() >= WORTH_A_CALL) continue;
         return result;
       }
       return { ...result, answer: await this.#interpret(result.answer.reply) };

@@ -123,7 +123,7 @@ export class Bridge {
     let loaded = 0;
     let refused = 0;
     for await (const line of lines) {
-      const problem = loadLine(line, caches);
+      const problem = await loadLine(line, caches);
       if (problem === undefined) loaded++;
       else {
         refused++;
@@ -143,7 +143,10 @@ export class Bridge {
   }
 }
 
-function loadLine(line: string, caches: ReadonlyMap<string, DecisionCache>): string | undefined {
+async function loadLine(
+  line: string,
+  caches: ReadonlyMap<string, DecisionCache>,
+): Promise<string | undefined> {
   let service: unknown;
   try {
     service = (JSON.parse(line) as { service?: unknown } | null)?.service;

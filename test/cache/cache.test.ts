@@ -57,6 +57,12 @@ function cacheWith(policy: Partial<CachePolicy> = {}) {
 const keep = (cache: DecisionCache, action = "DUNNO", of = subject()) =>
   cache.keep("key", REPLY, { action, rule: 1 }, of);
 
+async function lines(cache: DecisionCache): Promise<string[]> {
+  const exported: string[] = [];
+  for await (const line of cache.export()) exported.push(line);
+  return exported;
+}
+
 beforeEach(() => {
   vi.useFakeTimers({ now: NOW, toFake: ["Date"] });
 });
@@ -132,6 +138,38 @@ describe("remembered decisions", () => {
     expect(store.held.size).toBe(0);
   });
 
+  it.each<[string, readonly string[], string, boolean]>([
+    ["a denial where only permits are kept", ["permit"], "REJECT no", false],
+    ["a permit where only denials are kept", ["deny"], "DUNNO", false],
+    ["a deferral, which says nothing of afterwards", ["permit", "deny"], "DEFER later", true],
+    ["a 4xx, which says nothing of afterwards", ["permit"], "450 later", true],
+  ])("after another answer are no longer what the service says: %s", (_, only, action, remains) => {
+    const { cache, store } = cacheWith({ only: new Set(only) });
+    keep(cache, only[0] === "deny" ? "REJECT" : "DUNNO");
+    keep(cache, action);
+    expect(store.held.size).toBe(remains ? 1 : 0);
+  });
+
+  it("are gone when the reply that takes their place is too large", () => {
+    const { cache, store } = cacheWith();
+    keep(cache);
+    const reply = { ...REPLY, body: Buffer.alloc(64 * 1024 + 1) };
+    cache.keep("key", reply, { action: "DUNNO", rule: 1 }, subject());
+    expect(store.held.size).toBe(0);
+  });
+
+  it("are not replaced by older ones of an export", async () => {
+    const { cache, store } = cacheWith();
+    keep(cache);
+    const [old = ""] = await lines(cache);
+    vi.setSystemTime(NOW + 1000);
+    keep(cache, "REJECT");
+    expect(await cache.load(old)).toBe("a younger one is remembered already");
+    store.held.clear();
+    expect(await cache.load(old)).toBeUndefined();
+    expect(cache.find("key", subject())).toMatchObject({ age: 1 });
+  });
+
   it("are not kept where the reply is larger than 64 KiB", () => {
     const { cache, store } = cacheWith();
     const reply = { ...REPLY, body: Buffer.alloc(64 * 1024 + 1) };
@@ -188,6 +226,31 @@ describe("revoked decisions", () => {
     vi.setSystemTime(NOW + 1);
     keep(cache);
     expect(cache.find("key", subject())).toBeDefined();
+  });
+
+  it("cover what was found before they came", async () => {
+    const { cache, store } = cacheWith();
+    keep(cache);
+    const found = cache.find("key", subject());
+    if (found === undefined || found instanceof Promise) throw new Error("not found");
+    expect(cache.isStillUsable(found, subject())).toBe(true);
+    await store.revoke({ at: NOW, attributes: {} });
+    expect(cache.isStillUsable(found, subject())).toBe(false);
+  });
+
+  it("begin another epoch, each of them once", async () => {
+    const { cache, store } = cacheWith();
+    const before = cache.epoch;
+    for (let time = 0; time < 2; time++) await store.revoke({ at: NOW, attributes: { sender: "a" } });
+    expect(cache.epoch).toBe(before + 1);
+  });
+
+  it("are known to all who use the store, now and later", async () => {
+    const { store, cache } = cacheWith();
+    keep(cache);
+    await store.revoke({ at: NOW, attributes: {} });
+    const another = new DecisionCache("corp", POLICY, store, () => "key");
+    expect(another.find("key", subject())).toBeUndefined();
   });
 
   it("cover what the service was still thinking about when they came", async () => {

@@ -13,35 +13,51 @@ describe("identical calls in flight", () => {
         land = resolve;
       });
     };
-    const results = [1, 2, 3].map(() => flights.fly("k", new Deadline(1000), "late", call));
+    const deadlines = [1, 2, 3].map((seconds) => new Deadline(seconds * 1000));
+    const results = deadlines.map((deadline) => flights.fly("k", 0, deadline, "late", call));
     land("landed");
     expect(await Promise.all(results)).toEqual([
-      { result: "landed", joined: false },
-      { result: "landed", joined: true },
-      { result: "landed", joined: true },
+      { result: "landed", joined: null },
+      { result: "landed", joined: deadlines[0] },
+      { result: "landed", joined: deadlines[0] },
     ]);
     expect(calls).toBe(1);
   });
 
   it("are different calls for different keys", async () => {
     const flights = new Flights<string>();
-    const fly = (key: string) => flights.fly(key, new Deadline(1000), "late", async () => key);
+    const fly = (key: string) => flights.fly(key, 0, new Deadline(1000), "late", async () => key);
     expect((await Promise.all([fly("a"), fly("b")])).map(({ result }) => result)).toEqual(["a", "b"]);
+  });
+
+  it("are not joined by what is asked in another epoch, which others of that epoch join", async () => {
+    const flights = new Flights<string>();
+    const landings: ((result: string) => void)[] = [];
+    const fly = (epoch: number) =>
+      flights.fly("k", epoch, new Deadline(1000), "late", () => new Promise((land) => landings.push(land)));
+    const results = [fly(0), fly(1)];
+    landings[0]?.("old");
+    expect((await results[0])?.result).toBe("old");
+    results.push(fly(1));
+    landings[1]?.("new");
+    expect((await Promise.all(results)).map(({ result }) => result)).toEqual(["old", "new", "new"]);
+    expect(landings).toHaveLength(2);
   });
 
   it("keep nobody past the own deadline", async () => {
     const flights = new Flights<string>();
     const never = new Promise<string>(() => {});
-    void flights.fly("k", new Deadline(10_000), "late", () => never);
-    const joined = await flights.fly("k", new Deadline(20), "late", async () => "unused");
-    expect(joined).toEqual({ result: "late", joined: true });
+    const long = new Deadline(10_000);
+    void flights.fly("k", 0, long, "late", () => never);
+    const joined = await flights.fly("k", 0, new Deadline(20), "late", async () => "unused");
+    expect(joined).toEqual({ result: "late", joined: long });
   });
 
   it("leave nothing behind when the call fails", async () => {
     const flights = new Flights<string>();
     await expect(
-      flights.fly("k", new Deadline(1000), "late", () => Promise.reject(new Error("x"))),
+      flights.fly("k", 0, new Deadline(1000), "late", () => Promise.reject(new Error("x"))),
     ).rejects.toThrow("x");
-    expect((await flights.fly("k", new Deadline(1000), "late", async () => "again")).result).toBe("again");
+    expect((await flights.fly("k", 0, new Deadline(1000), "late", async () => "again")).result).toBe("again");
   });
 });

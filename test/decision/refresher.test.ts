@@ -10,13 +10,14 @@ const request = (sender: string) => ({
   recipients: [],
 });
 const subject = (sender: string): Subject => ({ request: request(sender), requestId: "old", now: 0 });
-const fresh = (seconds: number): Found => ({
-  reply: { status: 200, headers: new Map(), body: Buffer.alloc(0) },
-  fresh: true,
-  freshUntil: Date.now() + seconds * 1000,
-  age: 0,
-  due: false,
-});
+const reply = { status: 200, headers: new Map<string, string>(), body: Buffer.alloc(0) };
+const fresh = (seconds: number): Found => {
+  const storedAt = Date.now();
+  const freshUntil = storedAt + seconds * 1000;
+  const asked = { attributes: new Map(), listener: "l", recipients: [] };
+  const entry = { service: "corp", reply, storedAt, freshUntil, staleUntil: freshUntil, asked };
+  return { entry, reply, fresh: true, freshUntil, age: 0, due: false };
+};
 /** Lets promises settle. */
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
