@@ -59,7 +59,8 @@ function parseDirectives(text: string): ReadonlyMap<string, string> {
   return directives;
 }
 
-/** delta-seconds (RFC 9111 §1.2.2) in milliseconds. */
+/** delta-seconds (RFC 9111 §1.2.2) in milliseconds; what is no number counts as none left (§4.2.1). */
 function seconds(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) * 1000 : undefined;
+  if (text === undefined) return undefined;
+  return /^\d+$/.test(text) ? Number(text) * 1000 : 0;
 }

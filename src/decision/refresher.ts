@@ -25,7 +25,7 @@ export type Renew = (subject: Subject) => Promise<Found | undefined>;
 
 interface Warm {
   readonly request: PolicyRequest;
-  /** When to ask again, in milliseconds since 1970. */
+  /** When to ask again, by performance.now(): a clock that is set back holds nothing up. */
   dueAt: number;
 }
 
@@ -37,6 +37,8 @@ export class Refresher {
   readonly #warm: readonly Warm[];
   /** Where the next look through the list begins. */
   #next = 0;
+  /** Nothing of the list is due before; it may be long, and is not looked through in vain. */
+  #nothingDueUntil = 0;
   #pausedUntil = 0;
   readonly #timer: NodeJS.Timeout | undefined;
 
@@ -63,24 +65,35 @@ export class Refresher {
 
   /** Goes once around the list, as far as there is room. */
   #lookThrough(): void {
-    const now = Date.now();
-    for (let step = 0; step < this.#warm.length && this.#underway.size < MOST_UNDERWAY; step++) {
+    const now = performance.now();
+    if (now < this.#nothingDueUntil || now < this.#pausedUntil || !this.#mayAsk()) return;
+    let earliest = now + ASK_AGAIN;
+    for (let step = 0; step < this.#warm.length; step++) {
+      if (this.#underway.size >= MOST_UNDERWAY) return;
       const entry = this.#warm[this.#next]!;
       this.#next = (this.#next + 1) % this.#warm.length;
-      if (entry.dueAt > now || !this.#mayBegin(entry)) continue;
-      entry.dueAt = now + ASK_AGAIN;
-      void this.#ask(entry, entry.request).then((found) => {
-        if (found?.fresh) entry.dueAt = now + (found.freshUntil - now) * RENEW_AFTER;
-        this.#lookThrough();
-      });
+      if (entry.dueAt <= now && !this.#underway.has(entry)) this.#askOf(entry);
+      earliest = Math.min(earliest, entry.dueAt);
     }
+    this.#nothingDueUntil = earliest;
+  }
+
+  #askOf(entry: Warm): void {
+    entry.dueAt = performance.now() + ASK_AGAIN;
+    void this.#ask(entry, entry.request).then((found) => {
+      if (found?.fresh) {
+        entry.dueAt = performance.now() + (found.freshUntil - Date.now()) * RENEW_AFTER;
+        this.#nothingDueUntil = Math.min(this.#nothingDueUntil, entry.dueAt);
+      }
+      this.#lookThrough();
+    });
   }
 
   #mayBegin(what: string | Warm): boolean {
     return (
       this.#underway.size < MOST_UNDERWAY &&
       !this.#underway.has(what) &&
-      Date.now() >= this.#pausedUntil &&
+      performance.now() >= this.#pausedUntil &&
       this.#mayAsk()
     );
   }
@@ -90,7 +103,7 @@ export class Refresher {
     try {
       return await this.#renew({ request, requestId: randomUUID(), now: Date.now() });
     } catch {
-      this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + PAUSE);
+      this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + PAUSE);
       return undefined;
     } finally {
       this.#underway.delete(what);

@@ -27,8 +27,14 @@ describe("how long a reply may be used", () => {
     ["only for outages: no-cache", headers("no-cache"), [0, 3600]],
     ["never when old: must-revalidate", headers("max-age=10, must-revalidate, stale-if-error=5"), [10, 0]],
     ["the first of repeated directives", headers("max-age=10, max-age=99"), [10, 3600]],
-    ["as the operator says where max-age is no number", headers("max-age=soon"), [60, 3600]],
-    ["as the operator says where max-age is negative", headers("max-age=-1"), [60, 3600]],
+    ["only for outages where max-age is no number", headers("max-age=soon"), [0, 3600]],
+    ["only for outages where max-age is negative", headers("max-age=-1"), [0, 3600]],
+    ["never when old where stale-if-error is no number", headers("max-age=10, stale-if-error=a"), [10, 0]],
+    [
+      "no longer than 30 days, also where it overflows",
+      headers(`max-age=${"9".repeat(400)}`),
+      [30 * 86_400, 3600],
+    ],
     ["no longer than 30 days, whatever it says", headers("max-age=9999999999"), [30 * 86_400, 3600]],
   ])("%s", (_, of, expected) => {
     expect(lives(of)).toEqual(expected);

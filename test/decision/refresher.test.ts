@@ -114,6 +114,16 @@ describe("the requests of warm", () => {
     refresher.close();
   });
 
+  it("are asked in time also when the clock is set back by a day", async () => {
+    const renew = vi.fn(async () => fresh(100));
+    const refresher = new Refresher(renew, () => true, [request("a")]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    vi.setSystemTime(NOW - 86_400_000);
+    await vi.advanceTimersByTimeAsync(82_000);
+    expect(renew).toHaveBeenCalledTimes(2);
+    refresher.close();
+  });
+
   it("are left alone while the service is down, and asked when it is back", async () => {
     let down = true;
     const renew = vi.fn(async (): Promise<Found> => (down ? Promise.reject(new Error("down")) : fresh(100)));
