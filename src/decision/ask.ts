@@ -20,7 +20,7 @@ import { Deadline } from "../upstream/deadline.ts";
 import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
 import type { Failure } from "../upstream/failure.ts";
 import type { Trace as UpstreamTrace } from "../upstream/options.ts";
-import type { Decision } from "./decision.ts";
+import type { Conclude, Decision, Source } from "./decision.ts";
 import type { Service } from "./service.ts";
 
 /** A reply that a rule has answered. */
@@ -41,11 +41,12 @@ const WORTH_A_CALL = 50;
 type MaybePromise<T> = T | Promise<T>;
 
 /** One request on its way through a service. */
-export class Asking {
+export class Asking<R> {
   readonly #service: Service;
   readonly #subject: Subject;
   readonly #onFailure: OnFailure;
   readonly #deadline: Deadline;
+  readonly #conclude: Conclude<R>;
   readonly #trace: AskTrace | undefined;
 
   /** @param startedAt by `performance.now()` */
@@ -54,7 +55,8 @@ export class Asking {
     subject: Subject,
     onFailure: OnFailure,
     startedAt: number,
-    trace: AskTrace | undefined,
+    conclude: Conclude<R>,
+    trace?: AskTrace,
   ) {
     this.#service = service;
     this.#subject = subject;
@@ -62,22 +64,35 @@ export class Asking {
     const stressed = subject.request.attributes.get("stress") === "yes";
     const time = stressed ? service.stressDeadline : service.deadline;
     this.#deadline = new Deadline(startedAt + time - performance.now());
+    this.#conclude = conclude;
     this.#trace = trace;
   }
 
-  decide(): MaybePromise<Decision> {
+  /** Never throws nor rejects. */
+  decide(): MaybePromise<R> {
+    try {
+      return this.#decide();
+    } catch (error) {
+      return this.#faulty(error);
+    }
+  }
+
+  #decide(): MaybePromise<R> {
     const { mapping, cache } = this.#service;
     if (cache === null && this.#service.isOffline()) return this.#failed(OFFLINE);
     const rendering = mapping.render(this.#subject);
     if (!(rendering instanceof Promise)) return this.#rendered(rendering);
-    return this.#deadline.cut(rendering, RENDERING_LATE).then((request) => this.#rendered(request));
+    return this.#deadline
+      .cut(rendering, RENDERING_LATE)
+      .then((request) => this.#rendered(request))
+      .catch(this.#faulty);
   }
 
-  #rendered(request: UpstreamRequest | Failure): MaybePromise<Decision> {
+  #rendered(request: UpstreamRequest | Failure): MaybePromise<R> {
     if (isFailure(request)) return this.#failed(request);
     this.#trace?.onRendered(request);
     const { cache } = this.#service;
-    if (cache === null) return this.#call(request).then((result) => this.#concluded(result));
+    if (cache === null) return this.#call(request).then(this.#called, this.#faulty);
     return after(cache.key(request, this.#subject), (key) => {
       if (typeof key !== "string") return this.#unremembered(request, key);
       return after(this.#inTime(cache.find(key, this.#subject)), (found) =>
@@ -87,9 +102,13 @@ export class Asking {
   }
 
   /** A key that cannot be made costs the cache, never the decision. */
-  #unremembered(request: UpstreamRequest, { detail }: Failure): MaybePromise<Decision> {
+  #unremembered(request: UpstreamRequest, { detail }: Failure): MaybePromise<R> {
     if (this.#service.isOffline()) return this.#failed({ ...OFFLINE, detail });
-    return this.#call(request).then((result) => ({ detail, ...this.#concluded(result) }));
+    return this.#call(request).then((result) => {
+      const { answer } = result;
+      if (isFailure(answer)) return this.#failed(answer, result);
+      return this.#end(answer.verdict.action, "upstream", result, answer.verdict.rule, { detail });
+    }, this.#faulty);
   }
 
   /** The store's own time limit may be longer than what is left of the deadline. */
@@ -98,7 +117,7 @@ export class Asking {
   }
 
   /** What the store had for this call, if anything. */
-  #recalled(request: UpstreamRequest, key: string, found: Found | undefined): MaybePromise<Decision> {
+  #recalled(request: UpstreamRequest, key: string, found: Found | undefined): MaybePromise<R> {
     if (found !== undefined) this.#trace?.onRemembered(found);
     const offline = this.#service.isOffline();
     if (found === undefined || (!found.fresh && !offline)) {
@@ -106,7 +125,7 @@ export class Asking {
     }
     return after(this.#interpret(found.reply), (answer) => {
       if (isFailure(answer)) return offline ? this.#failed(OFFLINE) : this.#ask(request, key, undefined);
-      if (!found.fresh) return this.#stale(answer.verdict, found, OFFLINE, { attempts: 0 });
+      if (!found.fresh) return this.#stale(answer.verdict, found, OFFLINE, NO_CALLS);
       if (found.due && !offline) this.#service.refresher?.refresh(key, this.#subject);
       return this.#decided(answer, "cache", { attempts: 0, status: found.reply.status }, found.age);
     });
@@ -129,7 +148,15 @@ export class Asking {
     return cache.find(key, this.#subject);
   }
 
-  async #ask(request: UpstreamRequest, key: string, found: Found | undefined): Promise<Decision> {
+  async #ask(request: UpstreamRequest, key: string, found: Found | undefined): Promise<R> {
+    try {
+      return await this.#askOrStale(request, key, found);
+    } catch (error) {
+      return this.#faulty(error);
+    }
+  }
+
+  async #askOrStale(request: UpstreamRequest, key: string, found: Found | undefined): Promise<R> {
     const { cache } = this.#service;
     const result = await this.#joinOrCall(request, key);
     if (!isFailure(result.answer)) return this.#decided(result.answer, "upstream", result);
@@ -176,51 +203,61 @@ export class Asking {
     return after(verdict, (verdict) => (isFailure(verdict) ? verdict : { reply, verdict }));
   };
 
-  #concluded(result: CallResult<Answer>): Decision {
-    return isFailure(result.answer)
+  readonly #called = (result: CallResult<Answer>): R =>
+    isFailure(result.answer)
       ? this.#failed(result.answer, result)
       : this.#decided(result.answer, "upstream", result);
+
+  #decided({ verdict }: Answer, source: "upstream" | "cache", calls: Calls, age?: number): R {
+    return this.#end(verdict.action, source, calls, verdict.rule, undefined, age);
   }
 
-  #decided({ verdict }: Answer, source: "upstream" | "cache", calls: Calls, age?: number): Decision {
-    return {
-      ...this.#common(calls),
-      action: verdict.action,
-      source,
-      rule: verdict.rule,
-      ...(age !== undefined && { age }),
-    };
+  #stale(verdict: Verdict, found: Found, failure: Failure, calls: Calls): R {
+    const action = this.#service.cache?.marked(verdict.action) ?? verdict.action;
+    return this.#end(action, "stale", calls, verdict.rule, failure, found.age);
   }
 
-  #stale(verdict: Verdict, found: Found, { cause, detail }: Failure, calls: Calls): Decision {
-    return {
-      ...this.#common(calls),
-      action: this.#service.cache?.marked(verdict.action) ?? verdict.action,
-      source: "stale",
-      cause,
-      detail,
-      rule: verdict.rule,
-      age: found.age,
-    };
+  #failed(failure: Failure, calls: Calls = NO_CALLS): R {
+    const action = answerTo(this.#onFailure, failure.cause, this.#subject.requestId);
+    return this.#end(action, "default", calls, undefined, failure);
   }
 
-  #failed({ cause, detail }: Failure, calls: Calls = { attempts: 0 }): Decision {
-    return {
-      ...this.#common(calls),
-      action: answerTo(this.#onFailure, cause, this.#subject.requestId),
-      source: "default",
-      cause,
-      detail,
-    };
-  }
+  readonly #faulty = (error: unknown): R => {
+    const what = error instanceof Error ? error.message : String(error);
+    return this.#failed({
+      cause: "mapping_error",
+      detail: `a fault of the bridge itself, please report it: ${what}`,
+    });
+  };
 
-  #common({ attempts, status }: Calls): Pick<Decision, "service" | "mapping" | "attempts" | "status"> {
+  #end(
+    action: string | null,
+    source: Source,
+    { attempts, status }: Calls,
+    rule?: number,
+    failure?: Partial<Pick<Failure, "cause" | "detail">>,
+    age?: number,
+  ): R {
     const { name, mapping } = this.#service;
-    return { service: name, mapping: mapping.name, attempts, ...(status !== undefined && { status }) };
+    const decision: Decision = {
+      action,
+      source,
+      service: name,
+      mapping: mapping.name,
+      cause: failure?.cause,
+      detail: failure?.detail,
+      rule,
+      status,
+      attempts,
+      age,
+    };
+    return this.#conclude(decision);
   }
 }
 
 type Calls = Pick<CallResult<Answer>, "attempts" | "status">;
+
+const NO_CALLS: Calls = { attempts: 0 };
 
 function after<T, R>(value: MaybePromise<T>, then: (value: T) => MaybePromise<R>): MaybePromise<R> {
   return value instanceof Promise ? value.then(then) : then(value);

@@ -8,7 +8,7 @@ import type { DecisionCache } from "../cache/cache.ts";
 import type { Revocation } from "../cache/store.ts";
 import { StorePool } from "../cache/store-pool.ts";
 import type { Config } from "../config/config.ts";
-import type { Log } from "../observe/log.ts";
+import type { LineLog } from "../observe/log.ts";
 import type { PolicyRequest } from "../postfix/request.ts";
 import { Activity } from "./activity.ts";
 import { decide, type Policy, type Trace } from "./decide.ts";
@@ -36,15 +36,26 @@ export interface LoadCounts {
   readonly reasons: Readonly<Record<string, number>>;
 }
 
+/** Whose remembered decisions are meant. */
+export type WhichCaches = (cache: DecisionCache) => boolean;
+
 export class Bridge {
   readonly services: readonly Service[];
   readonly #policy: Policy;
-  readonly #log: Log;
+  readonly #mask: (text: string) => string;
+  readonly #log: LineLog;
   readonly #activity: Activity;
 
-  private constructor(policy: Policy, services: readonly Service[], log: Log, activity: Activity) {
+  private constructor(
+    policy: Policy,
+    mask: (text: string) => string,
+    services: readonly Service[],
+    log: LineLog,
+    activity: Activity,
+  ) {
     this.services = services;
     this.#policy = policy;
+    this.#mask = mask;
     this.#log = log;
     this.#activity = activity;
   }
@@ -54,7 +65,7 @@ export class Bridge {
    *
    * @throws ProblemError where a module, or a file of `tls`, cannot be used
    */
-  static async open(config: Config, log: Log, options: BridgeOptions = {}): Promise<Bridge> {
+  static async open(config: Config, log: LineLog, options: BridgeOptions = {}): Promise<Bridge> {
     const {
       offline = new OfflineSwitch(config.offline),
       activity = new Activity(),
@@ -74,7 +85,7 @@ export class Bridge {
       const service = services.get(target.service)!;
       return { number, when, target: { service, onFailure: target.onFailure } };
     });
-    return new Bridge({ routes, mask: config.mask }, [...services.values()], log, activity);
+    return new Bridge({ routes }, config.mask, [...services.values()], log, activity);
   }
 
   /**
@@ -89,17 +100,25 @@ export class Bridge {
   ): string | null | Promise<string | null> => {
     const subject = { request, requestId: randomUUID(), now: Date.now() };
     const conclude = (decision: Decision) => {
-      this.#activity.record(decision, subject.now);
-      logDecision(this.#log, subject, decision, performance.now() - startedAt);
-      return decision.action;
+      const masked = this.#masked(decision);
+      this.#activity.record(masked, subject.now);
+      logDecision(this.#log, subject, masked, performance.now() - startedAt);
+      return masked.action;
     };
-    const decision = decide(this.#policy, subject, startedAt, trace);
-    return decision instanceof Promise ? decision.then(conclude) : conclude(decision);
+    return decide(this.#policy, subject, startedAt, conclude, trace);
   };
+
+  /** A service may echo what it was sent, credentials included. */
+  #masked(decision: Decision): Decision {
+    if (decision.action === null) return decision;
+    const action = this.#mask(decision.action);
+    return action === decision.action ? decision : { ...decision, action };
+  }
 
   /** Makes one decision and tells of each step; nothing is logged. */
   async explain(request: PolicyRequest, requestId: string, trace: Trace): Promise<Decision> {
-    return decide(this.#policy, { request, requestId, now: Date.now() }, performance.now(), trace);
+    const subject = { request, requestId, now: Date.now() };
+    return decide(this.#policy, subject, performance.now(), (decision) => this.#masked(decision), trace);
   }
 
   /** Uses no reply any more that was remembered before and matches; nor does any bridge that shares the store. */
@@ -111,14 +130,17 @@ export class Bridge {
     await Promise.all([...stores].map((store) => store.revoke(revocation)));
   }
 
-  /** Remembered decisions of all services, a line of NDJSON each. */
-  async *exportCache(): AsyncIterable<string> {
-    for (const [, cache] of this.#caches()) yield* cache.export();
+  /** Remembered decisions of all services, or of some, a line of NDJSON each. */
+  async *exportCache(which: WhichCaches = () => true): AsyncIterable<string> {
+    for (const [, cache] of this.#caches(which)) yield* cache.export();
   }
 
-  /** Takes in lines of such an export, each for the service that it names. */
-  async loadCache(lines: AsyncIterable<string>): Promise<LoadCounts> {
-    const caches = new Map(this.#caches());
+  /** Takes in lines of such an export, each for the service that it names, if that is among those that are meant. */
+  async loadCache(
+    lines: AsyncIterable<string> | Iterable<string>,
+    which: WhichCaches = () => true,
+  ): Promise<LoadCounts> {
+    const caches = new Map(this.#caches(which));
     const reasons: Record<string, number> = {};
     let loaded = 0;
     let refused = 0;
@@ -133,8 +155,10 @@ export class Bridge {
     return { loaded, refused, reasons };
   }
 
-  #caches(): [string, DecisionCache][] {
-    return this.services.flatMap(({ name, cache }) => (cache === null ? [] : [[name, cache]]));
+  #caches(which: WhichCaches = () => true): [string, DecisionCache][] {
+    return this.services.flatMap(({ name, cache }) =>
+      cache === null || !which(cache) ? [] : [[name, cache]],
+    );
   }
 
   /** Resolves when the decisions under way have ended and no connection to a service is open. */

@@ -5,19 +5,16 @@
  *
  * Never rejects, and ends within the service's deadline.
  */
-import { answerTo, FAIL_CLOSED, type OnFailure } from "../config/on-failure.ts";
+import { answerTo, FAIL_CLOSED } from "../config/on-failure.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { isFailure, type Subject } from "../mapping/mapping.ts";
-import type { Failure } from "../upstream/failure.ts";
 import { Asking, type AskTrace } from "./ask.ts";
-import type { Decision } from "./decision.ts";
+import type { Conclude } from "./decision.ts";
 import { matchRoute, type Route } from "./routes.ts";
 
 /** What a decision is made from; one for each loaded configuration. */
 export interface Policy {
   readonly routes: readonly Route[];
-  /** Replaces secrets that a reply echoes. */
-  readonly mask: (text: string) => string;
 }
 
 /** Told of each step, for `pfxbridge try`. */
@@ -29,46 +26,38 @@ export interface Trace extends AskTrace {
  * Decides one request: at once where nothing has to be waited for.
  *
  * @param startedAt when the deadline began, in the milliseconds of `performance.now()`
+ * @param conclude takes the decision, and gives what this function gives
  */
-export function decide(
+export function decide<R>(
   policy: Policy,
   subject: Subject,
   startedAt: number,
+  conclude: Conclude<R>,
   trace?: Trace,
-): Decision | Promise<Decision> {
+): R | Promise<R> {
   const route = matchRoute(policy.routes, requestVariables(subject, NO_PARAMETERS));
   if (isFailure(route)) {
     const { target } = route.route;
-    return failed(route, "service" in target ? target.onFailure : FAIL_CLOSED, subject);
+    const onFailure = "service" in target ? target.onFailure : FAIL_CLOSED;
+    const action = answerTo(onFailure, route.cause, subject.requestId);
+    return conclude({ ...UNASKED, action, source: "default", cause: route.cause, detail: route.detail });
   }
   trace?.onRoute(route);
   const { target } = route;
-  if ("action" in target) return { action: target.action, source: "route", attempts: 0 };
-
-  const fault = (error: unknown) => {
-    const detail = `a fault of the bridge itself, please report it: ${error instanceof Error ? error.message : error}`;
-    const failure = failed({ cause: "mapping_error", detail }, target.onFailure, subject);
-    return { ...failure, service: target.service.name, mapping: target.service.mapping.name };
-  };
-  try {
-    const decision = new Asking(target.service, subject, target.onFailure, startedAt, trace).decide();
-    if (!(decision instanceof Promise)) return masked(decision, policy);
-    return decision.then((decided) => masked(decided, policy), fault);
-  } catch (error) {
-    return fault(error);
-  }
+  if ("action" in target) return conclude({ ...UNASKED, action: target.action, source: "route" });
+  return new Asking(target.service, subject, target.onFailure, startedAt, conclude, trace).decide();
 }
 
-/** A service may echo what it was sent, credentials included. */
-function masked(decision: Decision, { mask }: Policy): Decision {
-  if (decision.action === null) return decision;
-  const action = mask(decision.action);
-  return action === decision.action ? decision : { ...decision, action };
-}
-
-function failed({ cause, detail }: Failure, onFailure: OnFailure, subject: Subject): Decision {
-  const action = answerTo(onFailure, cause, subject.requestId);
-  return { action, source: "default", cause, detail, attempts: 0 };
-}
+/** Of a decision that no service had a part in. */
+const UNASKED = {
+  service: undefined,
+  mapping: undefined,
+  cause: undefined,
+  detail: undefined,
+  rule: undefined,
+  status: undefined,
+  attempts: 0,
+  age: undefined,
+} as const;
 
 const NO_PARAMETERS: ReadonlyMap<string, unknown> = new Map();

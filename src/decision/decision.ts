@@ -4,22 +4,26 @@ import type { Cause } from "../upstream/failure.ts";
 /** Where an action came from. */
 export type Source = "upstream" | "cache" | "stale" | "route" | "default";
 
+/** Every member is always there, so that all decisions have one shape: they are made and read for each request. */
 export interface Decision {
   /** For Postfix; null closes the connection without a reply (on_failure `postfix-default`). */
   readonly action: string | null;
   readonly source: Source;
-  readonly service?: string;
-  readonly mapping?: string;
+  readonly service: string | undefined;
+  readonly mapping: string | undefined;
   /** Why there was no answer; with the sources `default` and `stale`. */
-  readonly cause?: Cause;
+  readonly cause: Cause | undefined;
   /** What went wrong, for the log. */
-  readonly detail?: string;
+  readonly detail: string | undefined;
   /** Which rule of the mapping gave the action, from 1; 0 for a module's. */
-  readonly rule?: number;
+  readonly rule: number | undefined;
   /** Status of the last complete reply. */
-  readonly status?: number;
+  readonly status: number | undefined;
   /** Calls made. */
   readonly attempts: number;
   /** Age of the remembered reply in seconds; with the sources `cache` and `stale`. */
-  readonly age?: number;
+  readonly age: number | undefined;
 }
+
+/** What is done with a decision as soon as it is made: it is logged, say, and its action answered. */
+export type Conclude<R> = (decision: Decision) => R;

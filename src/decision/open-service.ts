@@ -36,7 +36,8 @@ export async function openService(
     cache === null
       ? null
       : new Refresher(
-          (subject) => new Asking(service, subject, onFailure, performance.now(), undefined).renew(),
+          (subject) =>
+            new Asking(service, subject, onFailure, performance.now(), (decision) => decision).renew(),
           () => !isOffline(),
           config.warm,
         );

@@ -10,7 +10,10 @@
  */
 import { openSync } from "node:fs";
 import { type Logger, type LoggerOptions, pino } from "pino";
+import { Gatherer } from "./gatherer.ts";
+import { ATOMIC_WRITE, withinLimit } from "./line-limit.ts";
 import { prettyLines } from "./pretty.ts";
+import { escapeControls } from "./quote.ts";
 
 /** What the rooms may do with the log: fields first, then the message. */
 export interface Log {
@@ -18,6 +21,17 @@ export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+}
+
+/** A log that also takes lines that somebody else has put together. */
+export interface LineLog extends Log {
+  isLevelEnabled(level: LogLevel): boolean;
+  /**
+   * A line whose members are JSON already, without braces: what `quote` gives, numbers and the like.
+   *
+   *     log.line("info", `"sender":${quote(sender)},"msg":"decision"`)
+   */
+  line(level: LogLevel, members: string): void;
 }
 
 type LogLevel = "debug" | "info" | "warn" | "error";
@@ -30,17 +44,26 @@ export interface LogOptions {
   readonly file?: string | undefined;
   /** Standard output is somebody's connection (`serve --stdio`): without a file, nothing is logged. */
   readonly quiet?: boolean;
+  /** Other processes write to the same place: lines must never mix. */
+  readonly shared?: boolean;
+  /** Which of the workers this is; in each line. */
+  readonly worker?: number;
 }
 
 /** Lines that wait for a slow reader, in bytes; what comes after is dropped. */
 const MAX_WAITING = 16 * 1024 * 1024;
-/** A line waits this long at most for others to be written with it, in milliseconds. */
-const FLUSH_INTERVAL = 100;
+/** Written together, in bytes, where nobody else writes. */
+const GATHERED = 16 * 1024;
+/** What makes a line readable may make it longer. */
+const ATOMIC_PRETTY = ATOMIC_WRITE / 2;
 
 /** A log that can be written to, before it is decided whether it will be. */
 export interface OpenLog {
   readonly logger: Logger;
-  readonly destination: Destination | null;
+  /** Takes a line of JSON with its line end, controls escaped. */
+  readonly write: (line: string) => void;
+  /** Writes what still waits, before it goes on. */
+  flush(): void;
   /** It is not needed after all. */
   discard(): void;
 }
@@ -54,47 +77,69 @@ export interface OpenLog {
 export function openLog(options: LogOptions, mask: (line: string) => string): OpenLog {
   if (options.quiet && options.file === undefined) return SILENT;
   const destination = openDestination(options);
-  const logger = openLogger(destination, options, mask);
-  return { destination, logger, discard: () => destination.end() };
+  const gathered = isPretty(options) ? 0 : options.shared ? ATOMIC_WRITE : GATHERED;
+  const gatherer = new Gatherer(gathered, (lines) => destination.write(lines));
+  const write = lineWriter(gatherer, options, mask);
+  const { level, worker } = options;
+  return {
+    logger: pino({ ...LINE_FORMAT, base: worker === undefined ? null : { worker }, level }, { write }),
+    write,
+    flush: () => {
+      gatherer.flush();
+      destination.flushSync();
+    },
+    discard: () => destination.end(),
+  };
 }
 
-const SILENT: OpenLog = { logger: pino({ level: "silent" }), destination: null, discard: () => {} };
+const SILENT: OpenLog = {
+  logger: pino({ level: "silent" }),
+  write: () => {},
+  flush: () => {},
+  discard: () => {},
+};
 
 /**
  * The log of a running bridge. It stays the same object when a reload gives it another file, level or secrets to mask.
  */
-export class ServiceLog implements Log {
-  #logger: Logger = SILENT.logger;
-  #destination: Destination | null = null;
+export class ServiceLog implements LineLog {
+  #open: OpenLog = SILENT;
 
   /** Goes on in `next`; the file that was in use is closed, also where logrotate(8) has moved it. */
   use(next: OpenLog): void {
     this.flush();
-    this.#destination?.end();
-    this.#destination = next.destination;
-    this.#logger = next.logger;
+    this.#open.discard();
+    this.#open = next;
   }
 
   debug(fields: object, message: string): void {
-    this.#logger.debug(fields, message);
+    this.#open.logger.debug(fields, message);
   }
 
   info(fields: object, message: string): void {
-    this.#logger.info(fields, message);
+    this.#open.logger.info(fields, message);
   }
 
   warn(fields: object, message: string): void {
-    this.#logger.warn(fields, message);
+    this.#open.logger.warn(fields, message);
   }
 
   error(fields: object, message: string): void {
-    this.#logger.error(fields, message);
+    this.#open.logger.error(fields, message);
+  }
+
+  isLevelEnabled(level: LogLevel): boolean {
+    return this.#open.logger.isLevelEnabled(level);
+  }
+
+  line(level: LogLevel, members: string): void {
+    this.#open.write(`{"level":"${level}"${isoTime()},${members}}\n`);
   }
 
   /** Writes what still waits. */
   flush(): void {
     try {
-      this.#destination?.flushSync();
+      this.#open.flush();
     } catch {
       // Nowhere left to write to.
     }
@@ -109,8 +154,6 @@ function isPretty({ format, file }: LogOptions): boolean {
 
 function openDestination(options: LogOptions): Destination {
   const { file } = options;
-  // A person who watches wants each line at once; a collector gets them a few at a time.
-  const atOnce = isPretty(options);
   let fd = 1;
   try {
     if (file !== undefined) fd = openSync(file, "a", 0o640);
@@ -123,8 +166,8 @@ function openDestination(options: LogOptions): Destination {
     fd,
     // Never synchronously: a terminal that is held (Ctrl-S) would hold the decisions.
     sync: false,
-    minLength: atOnce ? 0 : 4096,
-    periodicFlush: atOnce ? 0 : FLUSH_INTERVAL,
+    minLength: 0,
+    ...(options.shared && { maxWrite: ATOMIC_WRITE }),
     maxLength: MAX_WAITING,
   });
   // Standard output closed, disk full: the log is lost, the decisions go on.
@@ -132,17 +175,25 @@ function openDestination(options: LogOptions): Destination {
   return destination;
 }
 
-function openLogger(destination: Destination, options: LogOptions, mask: (line: string) => string): Logger {
+function lineWriter(
+  gatherer: Gatherer,
+  options: LogOptions,
+  mask: (line: string) => string,
+): (line: string) => void {
   const format = isPretty(options) ? prettyLines(options.file === undefined && process.stdout.isTTY) : null;
-  const write = (line: string) => {
+  const most = format === null ? ATOMIC_WRITE : ATOMIC_PRETTY;
+  return (line) => {
     const safe = escapeControls(mask(line));
-    destination.write(format === null ? safe : format(safe));
+    const fitting = options.shared ? withinLimit(safe, most, asLine) : safe;
+    gatherer.add(format === null ? fitting : format(fitting));
   };
-  return pino({ ...LINE_FORMAT, level: options.level }, { write });
+}
+
+function asLine(fields: object): string {
+  return `${escapeControls(JSON.stringify(fields))}\n`;
 }
 
 const LINE_FORMAT: LoggerOptions = {
-  base: null,
   timestamp: isoTime,
   formatters: { level: (label) => ({ level: label }) },
 };
@@ -158,13 +209,4 @@ function isoTime(): string {
     isoText = `,"time":"${new Date(now).toISOString()}"`;
   }
   return isoText;
-}
-
-// C0 characters never stand raw in a JSON line but for its own end; these do.
-const BEYOND_JSON = /[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
-const EACH_BEYOND_JSON = new RegExp(BEYOND_JSON, "g");
-
-function escapeControls(line: string): string {
-  if (!BEYOND_JSON.test(line)) return line;
-  return line.replace(EACH_BEYOND_JSON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

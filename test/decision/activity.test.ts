@@ -6,7 +6,13 @@ const decision = (fields: Partial<Decision>): Decision => ({
   action: "DUNNO",
   source: "upstream",
   service: "corp",
+  mapping: "rest",
+  cause: undefined,
+  detail: undefined,
+  rule: undefined,
+  status: undefined,
   attempts: 1,
+  age: undefined,
   ...fields,
 });
 

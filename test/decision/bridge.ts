@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 import { stringify } from "yaml";
 import { loadConfig } from "../../src/config/load.ts";
 import { Bridge, type BridgeOptions } from "../../src/decision/bridge.ts";
-import type { Log } from "../../src/observe/log.ts";
+import type { LineLog } from "../../src/observe/log.ts";
 import { writeYaml } from "../support/bridge.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -51,7 +51,14 @@ export async function open(
   };
 }
 
-function keepingLog(lines: Record<string, unknown>[]): Log {
+function keepingLog(lines: Record<string, unknown>[]): LineLog {
   const keep = (level: string) => (fields: object, msg: string) => void lines.push({ level, msg, ...fields });
-  return { debug: keep("debug"), info: keep("info"), warn: keep("warn"), error: keep("error") };
+  return {
+    debug: keep("debug"),
+    info: keep("info"),
+    warn: keep("warn"),
+    error: keep("error"),
+    isLevelEnabled: () => true,
+    line: (level, members) => void lines.push({ level, ...JSON.parse(`{${members}}`) }),
+  };
 }
