@@ -66,6 +66,11 @@ function overview(): string {
 
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
+  // Nobody's command: `serve` starts such processes of its own.
+  if (name === "worker" && process.send !== undefined) {
+    await (await import("./workers/worker.ts")).runWorker();
+    return 0;
+  }
   if (name === "-h" || name === "--help" || name === "help") {
     console.log(overview());
     return 0;

@@ -1,5 +1,5 @@
 /**
- * The running bridge, from the first socket to the last answer.
+ * The running bridge, from the first socket to the last answer: alone, or as the supervisor of workers that answer.
  *
  * Order matters: sockets are bound with root's rights, these are given up, then the log is opened and modules are
  * loaded. A request that comes before all is ready waits for it.
@@ -9,18 +9,18 @@
  */
 import { Console } from "node:console";
 import { Writable } from "node:stream";
-import { StorePool } from "../cache/store-pool.ts";
 import type { Config } from "../config/config.ts";
+import { keepingContents } from "../config/contents.ts";
 import { ControlEndpoint } from "../control/control-endpoint.ts";
-import { StoreLog } from "../control/store-log.ts";
-import { Activity } from "../decision/activity.ts";
-import { Bridge, type BridgeOptions } from "../decision/bridge.ts";
 import { OfflineSwitch } from "../decision/offline.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
-import type { PolicyHandler } from "../postfix/connection.ts";
 import { ListenerSet } from "../postfix/listener-set.ts";
 import { type StdioConnection, serveStdio } from "../postfix/stdio.ts";
 import { VERSION } from "../version.ts";
+import { BridgeEngine } from "../workers/bridge-engine.ts";
+import type { Engine, Prepared } from "../workers/engine.ts";
+import { GRACE, longestDeadline } from "../workers/grace.ts";
+import { within } from "../workers/within.ts";
 import { ProblemError } from "../yaml/problem.ts";
 import { dropPrivileges, isRoot } from "./privileges.ts";
 
@@ -37,8 +37,11 @@ export interface DaemonOptions {
   readonly onReady?: (endpoints: readonly string[]) => void;
 }
 
-/** What answers in flight may take beyond their deadline when the bridge ends, in milliseconds. */
-const GRACE = 500;
+/** What answers, and where it is asked. */
+interface Running {
+  readonly engine: Engine;
+  readonly listeners: ListenerSet;
+}
 
 /**
  * Runs the bridge until a signal, or the end of standard input with `stdio`.
@@ -56,14 +59,10 @@ class Daemon {
   readonly ended: Promise<void>;
   readonly #options: DaemonOptions;
   readonly #log = new ServiceLog();
-  readonly #storeLog = new StoreLog(this.#log);
-  readonly #listeners: ListenerSet;
-  /** What outlives a reload. */
-  readonly #lasting: Required<BridgeOptions>;
-  /** Resolves when the first configuration is in use. */
-  readonly #ready: Promise<Bridge>;
+  /** Outlives a reload. */
+  readonly #offline: OfflineSwitch;
   readonly #started = new Date().toISOString();
-  #bridge: Bridge | null = null;
+  #running: Running | null = null;
   /** The one in use. */
   #config: Config | null = null;
   readonly #control = new ControlEndpoint(this.#log);
@@ -71,35 +70,31 @@ class Daemon {
   /** Of any configuration whose decisions may still be under way, in milliseconds. */
   #longestDeadline = 0;
   #reloading: Promise<unknown>;
-  #begin: (bridge: Bridge) => void = () => {};
+  #begin: () => void = () => {};
   #end: () => void = () => {};
   #stopping = false;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    this.#lasting = {
-      offline: new OfflineSwitch(false, options.offline),
-      activity: new Activity(),
-      stores: new StorePool(this.#storeLog),
-    };
-    this.#listeners = new ListenerSet(this.#answerWhenReady, this.#log);
+    this.#offline = new OfflineSwitch(false, options.offline);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#ready = new Promise((resolve) => {
+    this.#reloading = new Promise<void>((resolve) => {
       this.#begin = resolve;
     });
-    this.#reloading = this.#ready;
   }
 
   async start(): Promise<void> {
     const { stdio = false } = this.#options;
     if (stdio) keepStandardStreams(this.#log);
     this.#listenForSignals();
-    const config = await this.#options.load();
+    const { loaded: config, contents } = await keepingContents(this.#options.load);
     this.#longestDeadline = longestDeadline(config);
+    const { engine, listeners } = await this.#open(config);
+    this.#running = { engine, listeners };
     if (!stdio) {
-      const problem = await this.#listeners.apply(config.listeners);
+      const problem = await listeners.apply(config.listeners);
       if (problem !== undefined) throw new Error(problem);
       await this.#control.bind(config.control);
     }
@@ -113,65 +108,72 @@ class Daemon {
       this.#log.warn({}, "running as root: set user: and group: in the configuration");
     }
 
-    this.#lasting.offline.configure(config.offline);
-    await this.#control.restore(this.#controlled());
-    let bridge: Bridge;
+    this.#offline.configure(config.offline);
+    await this.#control.restore(this.#controlled(engine));
     try {
-      bridge = await Bridge.open(config, this.#log, this.#lasting);
+      await this.#use(await engine.prepare(config, contents), config);
     } catch (error) {
+      // Told to end before it began.
+      if (this.#stopping) return;
       this.#logProblems(error, "not started");
       this.#log.flush();
       throw error;
     }
-    this.#serve(bridge, config);
-    if (stdio) this.#serveStdio(bridge.answer);
-    this.#options.onReady?.(this.#listeners.endpoints);
+    if (stdio && engine instanceof BridgeEngine) this.#serveStdio(engine);
+    this.#options.onReady?.(listeners.endpoints);
     this.#log.info(this.#summary(config), "started");
     this.#control.serve();
-    this.#begin(bridge);
+    this.#begin();
+  }
+
+  /** One process answers by itself; of several this one only supervises. */
+  async #open({ workers }: Config): Promise<Running> {
+    if (workers === 1 || this.#options.stdio) {
+      const engine = new BridgeEngine(this.#offline, this.#log);
+      const listeners = new ListenerSet(engine.handler, this.#log);
+      engine.receive(listeners);
+      return { engine, listeners };
+    }
+    const { openSupervision } = await import("../workers/supervision.ts");
+    return openSupervision(this.#offline, this.#options.offline === true, this.#log);
   }
 
   /** What the control endpoint shows and changes, whatever the configuration in use. */
-  #controlled() {
+  #controlled(engine: Engine) {
     return {
-      ...this.#lasting,
-      storeLog: this.#storeLog,
-      bridge: () => this.#bridge!,
+      engine,
+      offline: this.#offline,
+      services: () =>
+        [...(this.#config?.services.values() ?? [])].map(({ name, cache }) => ({
+          name,
+          remembers: cache !== undefined,
+        })),
       mask: (text: string) => this.#config?.mask(text) ?? text,
       about: () => ({
         version: VERSION,
         pid: process.pid,
         started: this.#started,
         config: this.#config?.file ?? "",
-        listeners: this.#listeners.report,
       }),
     };
   }
 
-  /** Between binding and readiness. */
-  readonly #answerWhenReady: PolicyHandler = async (request, startedAt) => {
-    const bridge = await this.#ready;
-    return bridge.answer(request, startedAt);
-  };
-
-  /** Requests go to `bridge` from now on; what is being decided is finished by the one before it. */
-  #serve(bridge: Bridge, config: Config): void {
-    this.#lasting.offline.configure(config.offline);
-    const previous = this.#bridge;
-    this.#bridge = bridge;
+  async #use(prepared: Prepared, config: Config): Promise<void> {
+    this.#offline.configure(config.offline);
     this.#config = config;
-    this.#listeners.setHandler(bridge.answer);
-    this.#stdio?.setHandler(bridge.answer);
-    void previous?.close();
+    await prepared.use();
   }
 
-  #serveStdio(handle: PolicyHandler): void {
-    this.#stdio = serveStdio({ handle, log: this.#log });
-    void this.#stdio.ended.then(() => this.#stop("the client has gone"));
+  #serveStdio(engine: BridgeEngine): void {
+    const connection = serveStdio({ handle: engine.handler, log: this.#log });
+    this.#stdio = connection;
+    engine.receive({ report: [], setHandler: (handle) => connection.setHandler(handle) });
+    void connection.ended.then(() => this.#stop("the client has gone"));
   }
 
   #openLog(config: Config): OpenLog {
-    return openLog({ ...config.log, quiet: this.#options.stdio === true }, config.mask);
+    const { stdio = false } = this.#options;
+    return openLog({ ...config.log, quiet: stdio, shared: config.workers > 1 && !stdio }, config.mask);
   }
 
   #listenForSignals(): void {
@@ -190,23 +192,27 @@ class Daemon {
 
   /** All or nothing: what can fail comes before the first change. */
   async #reload(): Promise<void> {
-    if (this.#stopping) return;
-    let next: Bridge | undefined;
+    if (this.#stopping || this.#running === null) return;
+    const { engine, listeners } = this.#running;
+    let next: Prepared | undefined;
     let log: OpenLog | undefined;
     try {
-      const config = await this.#options.load();
-      next = await Bridge.open(config, this.#log, this.#lasting);
+      const { loaded: config, contents } = await keepingContents(this.#options.load);
+      next = await engine.prepare(config, contents);
       log = this.#openLog(config);
-      const problem = this.#options.stdio ? undefined : await this.#listeners.apply(config.listeners);
+      const problem = this.#options.stdio ? undefined : await listeners.apply(config.listeners);
       if (problem !== undefined) throw new Error(problem);
       this.#longestDeadline = Math.max(this.#longestDeadline, longestDeadline(config));
       this.#log.use(log);
       if (!this.#options.stdio) this.#control.follow(config.control);
-      this.#serve(next, config);
+      await this.#use(next, config);
+      if (config.workers > 1 && engine instanceof BridgeEngine && !this.#options.stdio) {
+        this.#log.warn({ workers: config.workers }, "workers beside this process need a restart");
+      }
       for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
       this.#log.info(this.#summary(config), "configuration loaded again");
     } catch (error) {
-      void next?.close();
+      next?.discard();
       log?.discard();
       this.#logProblems(error, "configuration not loaded, the old one stays in use");
     }
@@ -224,8 +230,11 @@ class Daemon {
     this.#log.info({ reason }, "stopping: answering what is in flight");
     const grace = this.#longestDeadline + GRACE;
     this.#stdio?.drain();
-    await Promise.all([this.#listeners.close(grace), within(grace, this.#stdio?.ended)]);
-    await within(GRACE, this.#lasting.stores.close());
+    await Promise.all([
+      this.#running?.listeners.close(grace),
+      this.#stdio && within(grace, this.#stdio.ended),
+    ]);
+    await this.#running?.engine.close(grace);
     await this.#control.close();
     this.#log.info({}, "stopped");
     this.#log.flush();
@@ -236,7 +245,8 @@ class Daemon {
     return {
       pid: process.pid,
       config: config.file,
-      listen: this.#options.stdio ? ["stdio"] : this.#listeners.endpoints,
+      listen: this.#options.stdio ? ["stdio"] : this.#running?.listeners.endpoints,
+      ...(config.workers > 1 && !this.#options.stdio && { workers: config.workers }),
       services: Object.fromEntries(
         [...config.services.values()].map(({ name, mapping, urls }) => [
           name,
@@ -248,20 +258,6 @@ class Daemon {
         : {}),
     };
   }
-}
-
-function longestDeadline(config: Config): number {
-  return Math.max(0, ...[...config.services.values()].map(({ deadline }) => deadline));
-}
-
-async function within(milliseconds: number, ended: Promise<void> | undefined): Promise<void> {
-  if (ended === undefined) return;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([ended, late]);
-  clearTimeout(timer);
 }
 
 /**

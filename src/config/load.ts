@@ -4,6 +4,7 @@
  * Reads, checks and resolves everything that can be known before the first request: secrets, mappings, conditions,
  * answers to failures. Fails with a ProblemError that holds all that was found wrong, each with line and column.
  */
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { readYaml } from "../yaml/document.ts";
 import { suggestion } from "../yaml/nearest.ts";
@@ -61,6 +62,7 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
     routes,
     offline: raw.offline,
     ...(control !== undefined && { control }),
+    workers: raw.workers === "auto" ? availableParallelism() : raw.workers,
     ...(raw.user !== undefined && { user: raw.user }),
     ...(raw.group !== undefined && { group: raw.group }),
     log: readLog(raw.log, report),

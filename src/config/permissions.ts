@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { givenContent, keepContent } from "./contents.ts";
 
 /** Of a configuration file, in bytes. */
 export const MAX_FILE_SIZE = 1024 * 1024;
@@ -29,6 +30,8 @@ export function readTrusted(
   maxSize: number,
   root: boolean = runsAsRoot(),
 ): { readonly text: string } | { readonly problem: string } {
+  const given = givenContent(path);
+  if (given !== undefined) return { text: given };
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -46,9 +49,11 @@ export function readTrusted(
       read = readSync(file, buffer, length, buffer.length - length, null);
     }
     if (length > maxSize) return { problem: `${path} is larger than ${maxSize} bytes` };
-    return {
-      text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(buffer.subarray(0, length)),
-    };
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      buffer.subarray(0, length),
+    );
+    keepContent(path, text);
+    return { text };
   } catch (error) {
     if (error instanceof TypeError) return { problem: `${path} is not in UTF-8` };
     return { problem: whyUnreadable(path, error) };

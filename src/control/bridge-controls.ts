@@ -5,38 +5,26 @@
  * it is on the disk.
  */
 
-import type { Revocation } from "../cache/store.ts";
-import type { Activity } from "../decision/activity.ts";
 import type { LoadCounts } from "../decision/bridge.ts";
 import type { OfflineSwitch } from "../decision/offline.ts";
-import type { Service } from "../decision/service.ts";
 import { ATTRIBUTE_TYPES } from "../expression/scope.ts";
 import type { Log } from "../observe/log.ts";
 import { visible } from "../observe/visible.ts";
+import type { Engine } from "../workers/engine.ts";
 import { suggestion } from "../yaml/nearest.ts";
-import type { Controls, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
-import { modeOf, type Running, serviceStatus } from "./service-status.ts";
+import type { Controls, EngineStatus, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
+import { modeOf } from "./service-status.ts";
 import type { StateFile } from "./state-file.ts";
-import type { StoreLog } from "./store-log.ts";
-
-/** What of the bridge is controlled; `Bridge` has all of it. */
-interface ControlledBridge {
-  readonly services: readonly Service[];
-  forget(revocation: Revocation): Promise<void>;
-  exportCache(): AsyncIterable<string>;
-  loadCache(lines: AsyncIterable<string>): Promise<LoadCounts>;
-}
 
 export interface Controlled {
+  readonly engine: Pick<Engine, "status" | "switched" | "forget" | "exportCache" | "loadCache">;
   /** Of the configuration in use. */
-  readonly bridge: () => ControlledBridge;
+  readonly services: () => readonly { readonly name: string; readonly remembers: boolean }[];
   /** Takes the secrets of the configuration in use out of a text. */
   readonly mask: (text: string) => string;
-  /** What does not hang on services: version, listeners and the like. */
-  readonly about: () => Omit<Status, "services" | "decisions" | "uptime_s" | "store_complaint">;
+  /** What does not hang on who answers requests. */
+  readonly about: () => Omit<Status, keyof EngineStatus | "uptime_s">;
   readonly offline: OfflineSwitch;
-  readonly activity: Activity;
-  readonly storeLog: StoreLog;
   /** Null: a restart forgets what was switched by hand. */
   readonly state: StateFile | null;
   readonly log: Log;
@@ -65,18 +53,14 @@ export class BridgeControls implements Controls {
   readonly mask = (text: string): string => this.#controlled.mask(text);
 
   async status(): Promise<Status> {
-    const { bridge, about, activity, mask, storeLog } = this.#controlled;
-    const running: Running = { offline: this.#controlled.offline, activity, mask };
+    const { engine, about, offline } = this.#controlled;
     const general = about();
+    const { services, ...rest } = await engine.status();
     return {
       ...general,
       uptime_s: Math.floor((Date.now() - Date.parse(general.started)) / 1000),
-      store_complaint: storeLog.last && {
-        at: new Date(storeLog.last.at).toISOString(),
-        message: storeLog.last.message,
-      },
-      decisions: { ...activity.decisions },
-      services: await Promise.all(bridge().services.map((service) => serviceStatus(service, running))),
+      ...rest,
+      services: services.map((service) => ({ ...service, ...modeOf(service.name, offline) })),
     };
   }
 
@@ -108,26 +92,26 @@ export class BridgeControls implements Controls {
     const missing = this.#withoutCache(service);
     if (missing !== undefined) return missing;
     const what = { ...(service !== undefined && { service }), attributes };
-    await confirmed(this.#controlled.bridge().forget({ ...what, at: Date.now() }));
+    await confirmed(this.#controlled.engine.forget({ ...what, at: Date.now() }));
     this.#controlled.log.warn({ ...what, by }, "remembered decisions forgotten by hand");
     return undefined;
   }
 
   exportCache(): AsyncIterable<string> | Refusal {
-    return this.#withoutCache(undefined) ?? this.#controlled.bridge().exportCache();
+    return this.#withoutCache(undefined) ?? this.#controlled.engine.exportCache();
   }
 
   async loadCache(lines: AsyncIterable<string>): Promise<LoadCounts | Refusal> {
     const missing = this.#withoutCache(undefined);
     if (missing !== undefined) return missing;
-    const counts = await this.#controlled.bridge().loadCache(lines);
+    const counts = await this.#controlled.engine.loadCache(lines);
     this.#controlled.log.info({ ...counts }, "remembered decisions loaded by hand");
     return counts;
   }
 
   #unknown(services: ServiceNames): Refusal | undefined {
     if (services === "all") return undefined;
-    const known = this.#controlled.bridge().services.map(({ name }) => name);
+    const known = this.#controlled.services().map(({ name }) => name);
     const unknown = services.find((name) => !known.includes(name));
     if (unknown === undefined) return undefined;
     const near =
@@ -136,17 +120,17 @@ export class BridgeControls implements Controls {
   }
 
   #withoutCache(service: string | undefined): Refusal | undefined {
-    const asked = this.#controlled.bridge().services.filter(({ name }) => (service ?? name) === name);
-    if (asked.some(({ cache }) => cache !== null)) return undefined;
+    const asked = this.#controlled.services().filter(({ name }) => (service ?? name) === name);
+    if (asked.some(({ remembers }) => remembers)) return undefined;
     const which = service === undefined ? "no service remembers" : `${service} does not remember`;
     return { problem: `${which} decisions: there is no "cache" in its configuration` };
   }
 
   async #switched(services: ServiceNames): Promise<Switching> {
     this.#awaitEnd();
-    const problem = await this.#save();
-    const { offline, bridge } = this.#controlled;
-    const concerned = bridge().services.filter(({ name }) => services === "all" || services.includes(name));
+    const { offline, engine, services: all } = this.#controlled;
+    const [problem] = await Promise.all([this.#save(), engine.switched()]);
+    const concerned = all().filter(({ name }) => services === "all" || services.includes(name));
     const modes = concerned.map(({ name }) => modeOf(name, offline));
     return problem === undefined
       ? { services: modes }

@@ -54,12 +54,7 @@ export interface ServiceStatus extends ServiceMode {
   readonly mapping: string;
   /** `circuits`: no URL is called any more; `some_circuits`; `failing`: the last call failed. */
   readonly trouble: "circuits" | "some_circuits" | "failing" | null;
-  readonly circuits: readonly {
-    readonly url: string;
-    readonly state: "closed" | "open" | "half-open";
-    readonly open_since: string | null;
-    readonly last_failure: string | null;
-  }[];
+  readonly circuits: readonly CircuitStatus[];
   readonly in_flight: number;
   readonly waiting: number;
   readonly max_in_flight: number;
@@ -71,6 +66,16 @@ export interface ServiceStatus extends ServiceMode {
   readonly cache: CacheStatus | null;
 }
 
+export interface CircuitStatus {
+  readonly url: string;
+  readonly state: "closed" | "open" | "half-open";
+  readonly open_since: string | null;
+  readonly last_failure: string | null;
+  /** Each worker has a circuit of its own; this is the worst, and so many of how many are in the same state. */
+  readonly workers?: number;
+  readonly of_workers?: number;
+}
+
 export interface CacheStatus {
   readonly store: string;
   /** Null where the store did not say in time. */
@@ -80,16 +85,26 @@ export interface CacheStatus {
   readonly misses: number;
 }
 
-export interface Status {
+/** What answers requests, and how it stands. Counts are since the start; those of a worker begin anew with it. */
+export interface EngineStatus {
+  readonly listeners: readonly ListenerReport[];
+  readonly services: readonly ServiceStatus[];
+  /** What a store of remembered decisions complained of last; the log has the details. */
+  readonly store_complaint: { readonly at: string; readonly message: string } | null;
+  /** By source. */
+  readonly decisions: Readonly<Record<string, number>>;
+  /** Absent: there is one process. `answers`: it has told how it stands. */
+  readonly workers?: readonly {
+    readonly pid: number;
+    readonly connections: number;
+    readonly answers: boolean;
+  }[];
+}
+
+export interface Status extends EngineStatus {
   readonly version: string;
   readonly pid: number;
   readonly started: string;
   readonly uptime_s: number;
   readonly config: string;
-  readonly listeners: readonly ListenerReport[];
-  readonly services: readonly ServiceStatus[];
-  /** What a store of remembered decisions complained of last; the log has the details. */
-  readonly store_complaint: { readonly at: string; readonly message: string } | null;
-  /** By source, since the start. */
-  readonly decisions: Readonly<Record<string, number>>;
 }

@@ -11,6 +11,7 @@ export function statusText(status: Status, now: number): string {
     ...fold(
       `pfxbridge ${status.version}, process ${status.pid}, up ${up} (since ${at(status.started, now)})`,
     ),
+    ...workerLines(status),
     ...fold(`configuration ${status.config}`),
     "",
     ...status.services.flatMap((service) => [...serviceLines(service, now), ""]),
@@ -21,6 +22,14 @@ export function statusText(status: Status, now: number): string {
   ]
     .map(visible)
     .join("\n");
+}
+
+function workerLines({ workers }: Status): string[] {
+  if (workers === undefined) return [];
+  const each = workers.map(({ pid, connections, answers }) =>
+    answers ? `${pid} (${connections} connections)` : `${pid} (does not answer)`,
+  );
+  return fold(`worker processes: ${each.join(", ")}`);
 }
 
 function serviceLines(service: ServiceStatus, now: number): string[] {
@@ -56,11 +65,12 @@ function headline({ mode, offline, trouble, circuits, failure }: ServiceStatus, 
 }
 
 function circuitLines({ circuits }: ServiceStatus, now: number): string[] {
-  return circuits.flatMap(({ url, state, open_since, last_failure }) => {
+  return circuits.flatMap(({ url, state, open_since, last_failure, workers, of_workers }) => {
     if (state === "closed") return entry("", url);
     const trying = state === "half-open" ? "the next call is a trial" : "not called for now";
     const since = open_since === null ? "" : ` since ${at(open_since, now)}`;
-    return entry("", `${url}: circuit ${state}${since}, ${trying}; last failure: ${last_failure}`);
+    const where = workers === of_workers ? "" : ` in ${workers} of ${of_workers} workers`;
+    return entry("", `${url}: circuit ${state}${where}${since}, ${trying}; last failure: ${last_failure}`);
   });
 }
 

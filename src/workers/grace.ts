@@ -1,0 +1,10 @@
+/** How long the end of the bridge may take. */
+import type { Config } from "../config/config.ts";
+
+/** What answers in flight may take beyond their deadline when the bridge ends, in milliseconds. */
+export const GRACE = 500;
+
+/** In milliseconds. */
+export function longestDeadline(config: Config): number {
+  return Math.max(0, ...[...config.services.values()].map(({ deadline }) => deadline));
+}

@@ -1,0 +1,74 @@
+/** What the supervisor and its workers say to each other: calls and their results, connections, and counts. */
+import type { Revocation } from "../cache/store.ts";
+import type { Contents } from "../config/contents.ts";
+import type { EngineStatus } from "../control/controls.ts";
+import type { LoadCounts } from "../decision/bridge.ts";
+import type { OfflineSnapshot } from "../decision/offline.ts";
+import type { Problem } from "../yaml/problem.ts";
+
+/** A worker's place among the others. */
+export interface Share {
+  /** From 0. */
+  readonly place: number;
+  /** How many workers there are. */
+  readonly of: number;
+}
+
+/** A configuration to be loaded. */
+export interface Loading {
+  readonly file: string;
+  /** What its files held when the supervisor checked it. */
+  readonly contents: Contents;
+  readonly share: Share;
+  /** `--offline`. */
+  readonly offline: boolean;
+  readonly switches: OfflineSnapshot;
+}
+
+/** What a worker can be asked to do: a parameter, and a result. */
+export interface WorkerCalls {
+  /** Makes a configuration ready; nothing changes yet. */
+  prepare: [Loading, null];
+  /** Uses what was prepared. */
+  use: [null, null];
+  discard: [null, null];
+  /** What is switched offline by hand. */
+  switch: [OfflineSnapshot, null];
+  status: [null, EngineStatus];
+  forget: [Revocation, null];
+  /** The next remembered decisions for a reader, or the first; at the end none. `own`: that no other worker has. */
+  export: [{ readonly reader: number; readonly own: boolean }, readonly string[]];
+  /** The reader has gone. */
+  endExport: [number, null];
+  load: [{ readonly lines: readonly string[]; readonly own: boolean }, LoadCounts];
+  /** Ends when its last connection has ended. */
+  retire: [null, null];
+  /** Answers what is in flight, within so many milliseconds, and ends. */
+  stop: [number, null];
+}
+
+export type Method = keyof WorkerCalls;
+
+export interface Call {
+  readonly call: number;
+  readonly method: Method;
+  readonly parameter: unknown;
+}
+
+/** A connection; its socket comes with it. */
+export interface HandedOver {
+  readonly connection: ListenerPlace;
+}
+
+export interface ListenerPlace {
+  readonly endpoint: string;
+  readonly name: string;
+}
+
+export type ToWorker = Call | HandedOver;
+
+export type FromWorker =
+  | { readonly call: number; readonly result: unknown }
+  | { readonly call: number; readonly failed: string; readonly problems?: readonly Problem[] }
+  /** How many of its connections have ended since it began. */
+  | { readonly ended: number };

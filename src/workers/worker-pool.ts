@@ -1,0 +1,281 @@
+/**
+ * The workers, as the supervisor has them: started, replaced when they end, given configurations and connections.
+ *
+ * A configuration is used when all workers could load it, else by none. One that ends by itself is replaced at once; when
+ * it ends again and again, after longer and longer pauses. Only its own connections are lost.
+ */
+import type { Revocation } from "../cache/store.ts";
+import type { Config } from "../config/config.ts";
+import type { Contents } from "../config/contents.ts";
+import type { EngineStatus } from "../control/controls.ts";
+import type { LoadCounts } from "../decision/bridge.ts";
+import type { OfflineSwitch } from "../decision/offline.ts";
+import type { Log } from "../observe/log.ts";
+import type { ListenerReport } from "../postfix/listener-set.ts";
+import { exportAll, loadAll } from "./cache-transfer.ts";
+import type { Engine, Prepared } from "./engine.ts";
+import { HandOver } from "./hand-over.ts";
+import type { Loading } from "./messages.ts";
+import { sumOf } from "./sum.ts";
+import { within } from "./within.ts";
+import { Unanswered, WorkerProcess } from "./worker-process.ts";
+
+/** What the workers run. */
+interface Running {
+  readonly file: string;
+  readonly contents: Contents;
+  readonly workers: number;
+}
+
+/** That a worker may take, in milliseconds: to load a configuration, with its modules. */
+const LOAD_TIME = 30_000;
+/** … to do what takes no time. */
+const CALL_TIME = 5_000;
+/** … to make a revocation known; whoever asked for it waits no longer. */
+const FORGET_TIME = 10_000;
+/** … to tell how it stands; its stores are asked. */
+const STATUS_TIME = 2_500;
+/** Beyond the grace: to write what waits, and to end. */
+const END_TIME = 400;
+/** A worker that lived so long was well; in milliseconds. */
+const WELL_AFTER = 10_000;
+/** Before a worker is replaced whose predecessor was not, in milliseconds; doubles. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 10_000;
+
+export class WorkerPool implements Engine {
+  readonly handOver = new HandOver();
+  readonly #offline: OfflineSwitch;
+  /** `--offline`. */
+  readonly #commandLine: boolean;
+  readonly #log: Log;
+  readonly #listeners: () => readonly ListenerReport[];
+  /** All that live, also those that only finish what they have. */
+  readonly #workers = new Set<WorkerProcess>();
+  readonly #retiring = new Set<WorkerProcess>();
+  /** How often in a row the worker at a place has ended early. */
+  readonly #early = new Map<number, number>();
+  #running: Running | null = null;
+  #closing = false;
+
+  constructor(options: {
+    readonly offline: OfflineSwitch;
+    readonly commandLine: boolean;
+    readonly log: Log;
+    /** Those that are bound. */
+    readonly listeners: () => readonly ListenerReport[];
+  }) {
+    this.#offline = options.offline;
+    this.#commandLine = options.commandLine;
+    this.#log = options.log;
+    this.#listeners = options.listeners;
+  }
+
+  async prepare({ file, workers }: Config, contents: Contents): Promise<Prepared> {
+    const next: Running = { file, contents, workers };
+    if (this.#running === null) return this.#first(next);
+    const prepared: WorkerProcess[] = [];
+    const discard = () => {
+      for (const worker of prepared) void worker.call("discard", null, CALL_TIME).catch(() => {});
+    };
+    // One after the other: the others answer meanwhile.
+    for (const worker of [...this.#workers].filter(({ isReady }) => isReady)) {
+      try {
+        await worker.call("prepare", this.#loading(next, worker), LOAD_TIME);
+        prepared.push(worker);
+      } catch (error) {
+        // It is replaced, or brought in line later.
+        if (error instanceof Unanswered) continue;
+        discard();
+        throw error;
+      }
+    }
+    return { use: () => this.#use(next, prepared), discard };
+  }
+
+  async status(): Promise<EngineStatus> {
+    const asked = await Promise.all(
+      [...this.#workers].map(async (worker) => ({
+        worker,
+        status: await worker.call("status", null, STATUS_TIME).catch(() => undefined),
+      })),
+    );
+    const answered = asked.flatMap(({ status }) => status ?? []);
+    return {
+      ...sumOf(answered, this.#listeners()),
+      workers: asked.map(({ worker, status }) => ({
+        pid: worker.pid,
+        connections: worker.connections,
+        answers: status !== undefined,
+      })),
+    };
+  }
+
+  async switched(): Promise<void> {
+    const switches = this.#offline.snapshot();
+    await this.#all((worker) => worker.call("switch", switches, CALL_TIME));
+  }
+
+  async forget(revocation: Revocation): Promise<void> {
+    await this.#all((worker) => worker.call("forget", revocation, FORGET_TIME));
+  }
+
+  exportCache(): AsyncIterable<string> {
+    return exportAll(this.#ready());
+  }
+
+  loadCache(lines: AsyncIterable<string>): Promise<LoadCounts> {
+    return loadAll(this.#ready(), lines);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true;
+    this.handOver.close();
+    const workers = [...this.#workers];
+    for (const worker of workers) void worker.call("stop", graceMs - END_TIME / 2, CALL_TIME).catch(() => {});
+    await within(graceMs + END_TIME, Promise.all(workers.map(({ ended }) => ended)));
+    for (const worker of this.#workers) worker.kill();
+    await Promise.all(workers.map(({ ended }) => ended));
+  }
+
+  /** At the start: without all of its workers the bridge does not begin. */
+  async #first(next: Running): Promise<Prepared> {
+    const workers = Array.from({ length: next.workers }, (_, place) => this.#start(place));
+    const discard = () => {
+      this.#closing = true;
+      for (const worker of workers) worker.kill();
+    };
+    try {
+      await Promise.all(
+        workers.map((worker) => worker.call("prepare", this.#loading(next, worker), LOAD_TIME)),
+      );
+    } catch (error) {
+      discard();
+      throw error;
+    }
+    return { use: () => this.#use(next, workers), discard };
+  }
+
+  async #use(next: Running, prepared: readonly WorkerProcess[]): Promise<void> {
+    this.#running = next;
+    // Those that are being started see for themselves that the configuration is another now.
+    const concerned = [...this.#workers].filter((worker) => worker.isReady || prepared.includes(worker));
+    await Promise.all(
+      concerned.map((worker) => this.#bringUp(worker, prepared.includes(worker) ? next : null)),
+    );
+    for (const worker of [...this.#workers]) {
+      if (worker.place >= next.workers) this.#retire(worker);
+    }
+    const places = new Set(this.#active().map(({ place }) => place));
+    for (let place = 0; place < next.workers; place++) {
+      if (!places.has(place)) void this.#bringUp(this.#start(place), null);
+    }
+  }
+
+  #retire(worker: WorkerProcess): void {
+    if (this.#retiring.has(worker)) return;
+    this.#retiring.add(worker);
+    this.#distribute();
+    void worker.call("retire", null, CALL_TIME).catch(() => {});
+  }
+
+  /**
+   * Has a worker use the configuration that is in use; the next one too, where that changes meanwhile. One that cannot is
+   * ended, and so replaced.
+   */
+  async #bringUp(worker: WorkerProcess, prepared: Running | null): Promise<void> {
+    let loaded = prepared;
+    try {
+      do {
+        const wanted: Running = this.#running!;
+        if (loaded !== wanted) await worker.call("prepare", this.#loading(wanted, worker), LOAD_TIME);
+        await worker.call("use", null, CALL_TIME);
+        loaded = wanted;
+      } while (loaded !== this.#running);
+      worker.isReady = true;
+      this.#distribute();
+    } catch (error) {
+      if (!this.#workers.has(worker) || this.#closing) return;
+      const fields = { worker_pid: worker.pid, detail: (error as Error).message };
+      this.#log.error(fields, "a worker process could not load the configuration and is ended");
+      worker.kill();
+    }
+  }
+
+  #start(place: number): WorkerProcess {
+    const worker = new WorkerProcess(place);
+    this.#workers.add(worker);
+    void worker.ended.then((how) => this.#onEnded(worker, how));
+    return worker;
+  }
+
+  #onEnded(worker: WorkerProcess, how: string): void {
+    this.#workers.delete(worker);
+    const wasRetiring = this.#retiring.delete(worker);
+    this.#distribute();
+    if (this.#closing || this.#running === null) return;
+    for (const accepted of worker.underway) {
+      if (this.handOver.accept(accepted) !== undefined) accepted.socket.destroy();
+    }
+    if (wasRetiring || worker.place >= this.#running.workers) return;
+    const pause = this.#pauseAfter(worker);
+    const fields = {
+      worker_pid: worker.pid,
+      how,
+      connections: worker.connections - worker.underway.length,
+      ...(pause > 0 && { replaced_in_ms: pause }),
+    };
+    this.#log.error(fields, "a worker process has ended and is replaced; its connections are lost");
+    setTimeout(() => this.#replace(worker.place), pause);
+  }
+
+  #replace(place: number): void {
+    const there = this.#active().some((worker) => worker.place === place);
+    if (this.#closing || there || place >= (this.#running?.workers ?? 0)) return;
+    void this.#bringUp(this.#start(place), null);
+  }
+
+  /** In milliseconds. */
+  #pauseAfter(worker: WorkerProcess): number {
+    const early =
+      performance.now() - worker.startedAt < WELL_AFTER ? (this.#early.get(worker.place) ?? 0) : 0;
+    this.#early.set(worker.place, early + 1);
+    return early === 0 ? 0 : Math.min(FIRST_PAUSE * 2 ** (early - 1), LONGEST_PAUSE);
+  }
+
+  #loading({ file, contents, workers }: Running, { place }: WorkerProcess): Loading {
+    return {
+      file,
+      contents,
+      share: { place, of: workers },
+      offline: this.#commandLine,
+      switches: this.#offline.snapshot(),
+    };
+  }
+
+  #distribute(): void {
+    this.handOver.use(this.#ready().filter((worker) => !this.#retiring.has(worker)));
+  }
+
+  #active(): readonly WorkerProcess[] {
+    return [...this.#workers].filter((worker) => !this.#retiring.has(worker));
+  }
+
+  /** Those whose store is asked where it is shared come first. */
+  #ready(): readonly WorkerProcess[] {
+    return [...this.#workers].filter(({ isReady }) => isReady);
+  }
+
+  /** Asks all of them; fails when one has failed that still lives. */
+  async #all(ask: (worker: WorkerProcess) => Promise<unknown>): Promise<void> {
+    await Promise.all(
+      [...this.#workers].map(async (worker) => {
+        try {
+          await ask(worker);
+        } catch (error) {
+          if (this.#workers.has(worker)) throw error;
+        }
+      }),
+    );
+  }
+}
