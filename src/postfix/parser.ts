@@ -11,6 +11,8 @@
  * (pieces, CRLF, anything odd) goes line by line, and this slow way alone says what is wrong.
  */
 
+import { ATTRIBUTE_NAMES } from "./request.ts";
+
 /** Limits, checked as bytes come in: what is over one of them is never stored. */
 export interface ParserLimits {
   /** Longest line in bytes, its end not counted. */
@@ -39,8 +41,13 @@ export interface Malformed {
   readonly line: number;
 }
 
+/** Names by line, as the last request had them: Postfix sends the same attributes in the same order each time. */
+const LAYOUT: string[] = [];
+const KNOWN_NAMES: ReadonlyMap<string, string> = new Map(ATTRIBUTE_NAMES.map((name) => [name, name]));
+
 const LF = 0x0a;
 const CR = 0x0d;
+const EQUALS = 0x3d;
 const NOTHING = Buffer.alloc(0);
 const UNKNOWN = -2;
 const NONE = -1;
@@ -154,12 +161,18 @@ export class PolicyParser {
 
     const attributes = new Map<string, string>();
     let lines = 0;
-    for (let at = 0; at < text.length; ) {
-      const equals = text.indexOf("=", at);
+    for (let at = 0; at < text.length; lines++) {
+      let name = LAYOUT[lines];
+      if (name === undefined || !text.startsWith(name, at) || text.charCodeAt(at + name.length) !== EQUALS) {
+        const equals = text.indexOf("=", at);
+        if (equals <= at || lines >= this.#limits.attributes) return undefined;
+        name = text.slice(at, equals);
+        if (name.includes("\n")) return undefined;
+        const known = KNOWN_NAMES.get(name);
+        if (known !== undefined) LAYOUT[lines] = known;
+      }
       const lineEnd = text.indexOf("\n", at);
-      if (equals <= at || equals > lineEnd || ++lines > this.#limits.attributes) return undefined;
-      const name = text.slice(at, equals);
-      if (!attributes.has(name)) attributes.set(name, text.slice(equals + 1, lineEnd));
+      if (!attributes.has(name)) attributes.set(name, text.slice(at + name.length + 1, lineEnd));
       at = lineEnd + 1;
     }
     if (requestTypeProblem(attributes) !== undefined) return undefined;
