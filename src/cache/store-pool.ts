@@ -1,6 +1,7 @@
 /**
  * The stores that are open: one for each place, however many services share it, and open across reloads, so that a
- * new configuration begins with what the old one knew.
+ * new configuration begins with what the old one knew. One that nobody uses any more is closed: it would go on deleting
+ * by the limits of a configuration that is gone.
  */
 import type { CacheConfig } from "../config/cache.ts";
 import type { Log } from "../observe/log.ts";
@@ -8,31 +9,50 @@ import { LONGEST_LIFE } from "./cache.ts";
 import { openStore } from "./open-store.ts";
 import type { Store } from "./store.ts";
 
+interface Shared {
+  readonly store: Promise<Store>;
+  users: number;
+}
+
 export class StorePool {
   readonly #log: Log;
-  readonly #stores = new Map<string, Promise<Store>>();
+  readonly #stores = new Map<string, Shared>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** The store that `cache` of a service names. What is in memory belongs to one service alone. */
+  /**
+   * The store that `cache` of a service names, to be released when the service is closed. What is in memory belongs to
+   * one service alone.
+   */
   open(service: string, config: CacheConfig): Promise<Store> {
     const { store: url, maxEntries, timeout } = config;
     const secret = config.secret?.reveal();
     const place = JSON.stringify([url.kind === "memory" ? service : null, url, maxEntries, timeout, secret]);
-    let store = this.#stores.get(place);
-    if (store === undefined) {
+    let shared = this.#stores.get(place);
+    if (shared === undefined) {
       const options = { maxEntries, keep: LONGEST_LIFE, timeout, log: this.#log };
-      store = openStore(url, secret === undefined ? options : { ...options, secret });
-      this.#stores.set(place, store);
+      const store = openStore(url, secret === undefined ? options : { ...options, secret });
+      shared = { store, users: 0 };
+      this.#stores.set(place, shared);
       store.catch(() => this.#stores.delete(place));
     }
-    return store;
+    shared.users++;
+    return shared.store;
+  }
+
+  /** One user less. */
+  async release(store: Store): Promise<void> {
+    for (const [place, shared] of this.#stores) {
+      if ((await shared.store.catch(() => null)) !== store || --shared.users > 0) continue;
+      this.#stores.delete(place);
+      await store.close();
+    }
   }
 
   /** Writes what still waits, and ends all connections. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#stores.values()].map(async (store) => (await store).close()));
+    await Promise.allSettled([...this.#stores.values()].map(async ({ store }) => (await store).close()));
   }
 }

@@ -27,6 +27,7 @@ export async function openService(
 ): Promise<Service> {
   const { name, deadline, stressDeadline, onFailure } = config;
   const mapping = await inTime(config.mapping);
+  const upstream = openUpstream(config, log);
   const cache =
     config.cache === undefined
       ? null
@@ -41,13 +42,15 @@ export async function openService(
           () => !isOffline(),
           config.warm,
         );
-  const upstream = openUpstream(config, log);
   const service: Service = {
     name,
     mapping,
     upstream,
     caller: config.batch === undefined ? upstream : openBatcher(upstream, config.batch, name, log),
     cache,
+    releaseStore: async () => {
+      if (cache !== null) await stores.release(cache.store);
+    },
     refresher,
     flights: new Flights(),
     deadline,
@@ -70,9 +73,10 @@ function openBatcher(
 }
 
 /** Resolves when the calls under way have ended. */
-export async function closeService({ upstream, refresher }: Service): Promise<void> {
+export async function closeService({ upstream, refresher, releaseStore }: Service): Promise<void> {
   refresher?.close();
   await upstream.close();
+  await releaseStore();
 }
 
 /** A module may wait for something when it is imported, but not for ever. */

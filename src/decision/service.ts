@@ -17,6 +17,8 @@ export interface Service {
   readonly caller: Caller;
   /** Null: nothing is remembered. */
   readonly cache: DecisionCache | null;
+  /** Lets go of the store of `cache`. */
+  readonly releaseStore: () => Promise<void>;
   /** Calls under way that identical ones can join. */
   readonly flights: Flights<CallResult<Answer>>;
   readonly refresher: Refresher | null;
