@@ -67,6 +67,39 @@ describe.skipIf(process.geteuid?.() !== 0)("started as root", () => {
     expect(status).toMatch(new RegExp(`^Gid:\\t${gid}\\t${gid}\\t${gid}\\t${gid}$`, "m"));
   });
 
+  it("so do its workers, which never were root", async () => {
+    const { url } = await permitting();
+    const site = await publicSite({
+      "pfxbridge.yaml": {
+        listen: ANY_PORT,
+        workers: 2,
+        services: { corp: { url, mapping: "./recorder.mjs", auth: { bearer: { file: "password" } } } },
+        user: USER,
+      },
+      "recorder.mjs": RECORDER,
+      password: "hunter22",
+    });
+    // What only root can read is read by the first process alone.
+    await chmod(site.path("password"), 0o600);
+    const bridge = new Program(["serve", "-c", site.config], { command });
+    await bridge.logged({ msg: "started" });
+    const [uid] = id("-u");
+    const { pid } = bridge.child;
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+    const processes = [pid, ...children.trim().split(" ")];
+    expect(processes).toHaveLength(3);
+    for (const process of processes) {
+      const status = await readFile(`/proc/${process}/status`, "utf8");
+      expect(status).toMatch(new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, "m"));
+    }
+    const answer = await bridge.ask({ sender: "a@example.net" });
+    expect(JSON.parse(answer.replace("WARN ", ""))[0]).toBe(uid);
+
+    process.kill(Number(processes[1]), "SIGKILL");
+    await bridge.logged({ msg: "a worker process has ended and is replaced; its connections are lost" });
+    for (let count = 0; count < 4; count++) expect(await bridge.ask({ sender: "a" })).toMatch(/^WARN/);
+  });
+
   it("takes the group that is named", async () => {
     const { url } = await permitting();
     const site = await publicSite({
