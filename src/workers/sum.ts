@@ -46,7 +46,8 @@ function keyOf({ endpoint, name }: ListenerReport): string {
 function sumOfService(parts: readonly ServiceStatus[]): ServiceStatus {
   const first = parts[0]!;
   const troubled = parts.filter(({ trouble }) => trouble !== null);
-  const answered = latest(parts.map(({ answered }) => (answered === null ? null : { at: answered })))?.at ?? null;
+  const answered =
+    latest(parts.map(({ answered }) => (answered === null ? null : { at: answered })))?.at ?? null;
   const withDefault = parts.find((part) => part.default_action !== undefined);
   return {
     ...first,

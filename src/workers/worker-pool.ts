@@ -35,7 +35,7 @@ const CALL_TIME = 5_000;
 const FORGET_TIME = 10_000;
 /** … to tell how it stands; its stores are asked. */
 const STATUS_TIME = 2_500;
-/** Beyond the grace: to write what waits, and to end. */
+/** Beyond the grace: to write what waits, and to end. Lines of a log that nobody reads are lost then. */
 const END_TIME = 400;
 /** A worker that lived so long was well; in milliseconds. */
 const WELL_AFTER = 10_000;
