@@ -4,7 +4,8 @@
  * A decision is one line that reads like mail: who asked for what, what was answered, and why.
  * Values are printed with their control characters escaped.
  */
-import pinoPretty from "pino-pretty";
+import { createRequire } from "node:module";
+import type PinoPretty from "pino-pretty";
 import { visible } from "./visible.ts";
 
 type Fields = Record<string, unknown>;
@@ -15,7 +16,9 @@ type Fields = Record<string, unknown>;
  * @param colour whether to use ANSI colours
  */
 export function prettyLines(colour: boolean): (line: string) => string {
-  return pinoPretty.prettyFactory({
+  // A service logs JSON: it starts without this.
+  const { prettyFactory }: typeof PinoPretty = createRequire(import.meta.url)("pino-pretty");
+  return prettyFactory({
     colorize: colour,
     translateTime: "SYS:HH:MM:ss",
     singleLine: true,
