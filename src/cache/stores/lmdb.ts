@@ -23,8 +23,15 @@ import type { StoreOptions } from "./options.ts";
 const INTERVAL = 250;
 /** Entries deleted in one step. */
 const SWEEP_STEP = 250;
+/** What part more entries there may be for a while than there should. */
+const TOLERANCE = 0.05;
 /** Entries that wait to be written; beyond that nothing more is remembered until some are. */
 const MOST_WAITING = 10_000;
+/**
+ * Writes under way at once. Larger transactions free many pages at a time, and LMDB's list of free pages, when it has
+ * become long and was read from the file, ends the process (mdb_freelist_save, lmdb 3.5).
+ */
+const MOST_UNDER_WAY = 200;
 /** Read at once for entries(). */
 const CHUNK = 100;
 /** Mapped pages beyond which the file is opened anew, in bytes. */
@@ -47,7 +54,15 @@ export class LmdbStore implements Store {
   readonly #complaints: Complaints;
   readonly #revocations: LmdbRevocations;
   readonly #timer: NodeJS.Timeout;
+  /** What is not yet on the disk, and of this what has not yet been begun. */
   readonly #waiting = new Map<string, Waiting>();
+  readonly #unbegun = new Set<string>();
+  #underWay = 0;
+  /** The same, and all other writes. */
+  #unsettled = 0;
+  readonly #whenSettled: (() => void)[] = [];
+  /** More entries than there may be, by so many that nothing is remembered until some are deleted. */
+  #isOverfull = false;
   #db: Databases;
   /** While the file is opened anew, or being closed: what is to be written stays in `#waiting`. */
   #isHeld = false;
@@ -119,14 +134,30 @@ export class LmdbStore implements Store {
       );
       return;
     }
+    if (this.#isOverfull && entry !== null) return;
     this.#waiting.set(key, entry);
-    if (!this.#isHeld) this.#put(key, entry);
+    this.#unbegun.add(key);
+    this.#begin();
+  }
+
+  /** Begins what may be begun. */
+  #begin(): void {
+    if (this.#isHeld) return;
+    for (const key of this.#unbegun) {
+      if (this.#underWay >= MOST_UNDER_WAY) return;
+      this.#unbegun.delete(key);
+      this.#put(key, this.#waiting.get(key) ?? null);
+    }
   }
 
   #put(key: string, entry: Waiting): void {
+    this.#underWay++;
     const done = () => {
+      this.#underWay--;
       // Another write of the same key may wait by now.
       if (this.#waiting.get(key) === entry) this.#waiting.delete(key);
+      // All at once: one transaction for each would be slow.
+      if (this.#underWay === 0) this.#begin();
     };
     try {
       const { entries, expiry } = this.#db;
@@ -139,11 +170,12 @@ export class LmdbStore implements Store {
         return;
       }
       // In this order: an entry always has its place among those to be deleted, whatever is cut short.
-      if (entry !== null) expiry.put(expiryKey(entry.staleUntil, packed), NOTHING).catch(ignore);
+      if (entry !== null) this.#follow(expiry.put(expiryKey(entry.staleUntil, packed), NOTHING));
       const written = bytes === null ? entries.remove(packed) : entries.put(packed, bytes);
       if (oldEnd !== undefined && oldEnd !== entry?.staleUntil) {
-        expiry.remove(expiryKey(oldEnd, packed)).catch(ignore);
+        this.#follow(expiry.remove(expiryKey(oldEnd, packed)));
       }
+      this.#follow(written);
       written.then(done, (error) => {
         done();
         this.#pausedUntil = performance.now() + PAUSE;
@@ -153,6 +185,21 @@ export class LmdbStore implements Store {
       done();
       this.#complain(error, "a decision could not be remembered");
     }
+  }
+
+  /** Counts a write, and gives its end; that it failed, the entry's own write tells. */
+  #follow(write: Promise<unknown>): Promise<void> {
+    this.#unsettled++;
+    const settle = (error?: unknown) => {
+      (error as { commitError?: Promise<never> } | undefined)?.commitError?.catch(() => {});
+      if (--this.#unsettled === 0) for (const tell of this.#whenSettled.splice(0)) tell();
+    };
+    return write.then(() => settle(), settle);
+  }
+
+  /** Waits until there is nothing that has been begun and not ended: the file must not be closed before. */
+  async #settled(): Promise<void> {
+    if (this.#unsettled > 0) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
   }
 
   #isPaused(): boolean {
@@ -195,9 +242,9 @@ export class LmdbStore implements Store {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#timer);
-    while (this.#isHeld) await nextTurn();
-    await settled(this.#db.root.flushed);
-    await settled(this.#db.root.close());
+    while (this.#isHeld || this.#unbegun.size > 0) await nextTurn();
+    await this.#settled();
+    await this.#db.root.close();
   }
 
   /** What is to be done every so often. */
@@ -205,8 +252,8 @@ export class LmdbStore implements Store {
     if (this.#isHeld) return;
     try {
       this.#revocations.poll(this.#db);
+      void this.#sweep();
       this.#giveBackMemory();
-      if (!this.#isSweeping && !this.#isPaused()) void this.#sweep();
     } catch (error) {
       this.#complain(error, "the store of remembered decisions cannot be read");
     }
@@ -214,10 +261,10 @@ export class LmdbStore implements Store {
 
   /** Deletes entries past their end, and those that end first where there are too many, step by step. */
   async #sweep(): Promise<void> {
+    if (this.#isSweeping) return;
     this.#isSweeping = true;
     try {
-      while (!this.#isHeld && !this.#isClosed && !this.#isPaused() && this.#sweepStep()) {
-        await this.#db.root.committed;
+      while (!this.#isHeld && !this.#isClosed && !this.#isPaused() && (await this.#sweepStep())) {
         await nextTurn();
       }
     } catch (error) {
@@ -228,21 +275,25 @@ export class LmdbStore implements Store {
   }
 
   /** True when there may be more. */
-  #sweepStep(): boolean {
+  async #sweepStep(): Promise<boolean> {
     const { entries, expiry } = this.#db;
     const excess = countOf(this.#db) - this.#maxEntries;
+    this.#isOverfull = excess > this.#maxEntries * TOLERANCE + SWEEP_STEP;
     const limit = Math.min(SWEEP_STEP, Math.max(excess, 0));
     const range = limit > 0 ? { limit } : { limit: SWEEP_STEP, end: expiryKey(Date.now(), NOTHING) };
     const ended: Buffer[] = [];
     for (const key of expiry.getKeys(range)) ended.push(Buffer.from(key));
+    let last: Promise<void> | undefined;
     for (const key of ended) {
       const packed = key.subarray(8);
       const bytes = entries.getBinaryFast(packed);
       // Written anew meanwhile, it has another place in this order.
-      if (bytes !== undefined && staleUntilOf(bytes) === key.readDoubleBE(0))
-        entries.remove(packed).catch(ignore);
-      expiry.remove(key).catch(ignore);
+      if (bytes !== undefined && staleUntilOf(bytes) === key.readDoubleBE(0)) {
+        this.#follow(entries.remove(packed));
+      }
+      last = this.#follow(expiry.remove(key));
     }
+    await last;
     return ended.length === SWEEP_STEP;
   }
 
@@ -254,15 +305,16 @@ export class LmdbStore implements Store {
   async #openAnew(): Promise<void> {
     this.#isHeld = true;
     try {
-      await settled(this.#db.root.flushed);
-      await settled(this.#db.root.close());
+      await this.#settled();
+      await this.#db.root.close();
       this.#mappedAtOpen = mappedBytes();
       this.#db = openDatabases(this.#path);
     } catch (error) {
       this.#complain(error, "the store of remembered decisions could not be opened again");
     }
     this.#isHeld = false;
-    for (const [key, entry] of this.#waiting) this.#put(key, entry);
+    this.#begin();
+    void this.#sweep();
   }
 
   #complain(error: unknown, message: string): void {
@@ -313,17 +365,4 @@ function mappedBytes(): number {
   } catch {
     return 0;
   }
-}
-
-async function settled(work: PromiseLike<unknown>): Promise<void> {
-  try {
-    await work;
-  } catch {
-    // Each write has told its own failure.
-  }
-}
-
-/** The entry's own write fails with it and tells. */
-function ignore(error: Error & { commitError?: Promise<never> }): void {
-  error.commitError?.catch(() => {});
 }
