@@ -6,5 +6,6 @@ export const GRACE = 500;
 
 /** In milliseconds. */
 export function longestDeadline(config: Config): number {
-  return Math.max(0, ...[...config.services.values()].map(({ deadline }) => deadline));
+  const services = [...config.services.values()];
+  return Math.max(0, ...services.flatMap(({ deadline, stressDeadline }) => [deadline, stressDeadline]));
 }

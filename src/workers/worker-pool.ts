@@ -97,7 +97,10 @@ export class WorkerPool implements Engine {
     const asked = await Promise.all(
       [...this.#workers].map(async (worker) => ({
         worker,
-        status: await worker.call("status", null, STATUS_TIME).catch(() => undefined),
+        // One that is being started knows of nothing yet.
+        status: worker.isReady
+          ? await worker.call("status", null, STATUS_TIME).catch(() => undefined)
+          : undefined,
       })),
     );
     const answered = asked.flatMap(({ status }) => status ?? []);

@@ -27,7 +27,11 @@ beforeEach(() => {
 });
 
 function text(...services: ServiceStatus[]): string {
-  const status: Status = {
+  return statusText(statusOf(...services), NOW);
+}
+
+function statusOf(...services: ServiceStatus[]): Status {
+  return {
     version: "1.2.3",
     pid: 4711,
     started: at(11, 0),
@@ -46,7 +50,6 @@ function text(...services: ServiceStatus[]): string {
     store_complaint: storeComplaint,
     decisions: { upstream: 1203, cache: 55, stale: 12, route: 3, default: 20 },
   };
-  return statusText(status, NOW);
 }
 
 describe("the status for people", () => {
@@ -65,6 +68,23 @@ listener  unix:/var/spool/postfix/private/pfxbridge (submission): 0 connections,
 
 decisions upstream 1203, cache 55, stale 12, route 3, default 20`,
     );
+  });
+
+  it("names the workers, and says how many of them see a circuit open", () => {
+    const circuit = {
+      url: "http://a",
+      state: "open",
+      open_since: at(14, 2),
+      last_failure: "refused",
+    } as const;
+    const service = { ...up, circuits: [{ ...circuit, workers: 1, of_workers: 2 }] };
+    const workers = [
+      { pid: 4712, connections: 6, answers: true },
+      { pid: 4713, connections: 6, answers: false },
+    ];
+    const shown = statusText({ ...statusOf(service), workers }, NOW);
+    expect(shown).toContain("worker processes: 4712 (6 connections), 4713 (does not answer)");
+    expect(shown).toContain("http://a: circuit open in 1 of 2 workers since 14:02:09");
   });
 
   it("says in an outage what is down, since when, what is answered, and what to do", () => {
