@@ -12,7 +12,7 @@
  *
  * Whatever is there at once is decided at once, without a promise.
  */
-import type { Found } from "../cache/cache.ts";
+import type { DecisionCache, Found } from "../cache/cache.ts";
 import { answerTo, type OnFailure } from "../config/on-failure.ts";
 import { isFailure, type Subject, type Verdict } from "../mapping/mapping.ts";
 import type { CallResult } from "../upstream/call.ts";
@@ -37,6 +37,9 @@ export interface AskTrace extends UpstreamTrace {
 
 /** Time left for which another call is begun, in milliseconds: else all who wait for a service that hangs would make one. */
 const WORTH_A_CALL = 50;
+
+/** What a module gets to read a remembered reply when the service has used up the deadline, in milliseconds. */
+const AFTERWARDS = 25;
 
 type MaybePromise<T> = T | Promise<T>;
 
@@ -93,12 +96,20 @@ export class Asking<R> {
     this.#trace?.onRendered(request);
     const { cache } = this.#service;
     if (cache === null) return this.#call(request).then(this.#called, this.#faulty);
-    return after(cache.key(request, this.#subject), (key) => {
-      if (typeof key !== "string") return this.#unremembered(request, key);
-      return after(this.#inTime(cache.find(key, this.#subject)), (found) =>
-        this.#recalled(request, key, found),
-      );
-    });
+    const key = cache.key(request, this.#subject);
+    if (!(key instanceof Promise)) return this.#keyed(request, key, cache);
+    return key.then((made) => this.#keyed(request, made, cache)).catch(this.#faulty);
+  }
+
+  #keyed(request: UpstreamRequest, key: string | Failure, cache: DecisionCache): MaybePromise<R> {
+    if (typeof key !== "string") return this.#unremembered(request, key);
+    const found = cache.find(key, this.#subject);
+    if (!(found instanceof Promise)) return this.#recalled(request, key, found);
+    // The store's own time limit may be longer than what is left of the deadline.
+    return this.#deadline
+      .cut(found, undefined)
+      .then((usable) => this.#recalled(request, key, usable))
+      .catch(this.#faulty);
   }
 
   /** A key that cannot be made costs the cache, never the decision. */
@@ -111,11 +122,6 @@ export class Asking<R> {
     }, this.#faulty);
   }
 
-  /** The store's own time limit may be longer than what is left of the deadline. */
-  #inTime(found: MaybePromise<Found | undefined>): MaybePromise<Found | undefined> {
-    return found instanceof Promise ? this.#deadline.cut(found, undefined) : found;
-  }
-
   /** What the store had for this call, if anything. */
   #recalled(request: UpstreamRequest, key: string, found: Found | undefined): MaybePromise<R> {
     if (found !== undefined) this.#trace?.onRemembered(found);
@@ -123,12 +129,14 @@ export class Asking<R> {
     if (found === undefined || (!found.fresh && !offline)) {
       return offline ? this.#failed(OFFLINE) : this.#ask(request, key, found);
     }
-    return after(this.#interpret(found.reply), (answer) => {
+    const conclude = (answer: Answer | Failure): MaybePromise<R> => {
       if (isFailure(answer)) return offline ? this.#failed(OFFLINE) : this.#ask(request, key, undefined);
       if (!found.fresh) return this.#stale(answer.verdict, found, OFFLINE, NO_CALLS);
       if (found.due && !offline) this.#service.refresher?.refresh(key, this.#subject);
       return this.#decided(answer, "cache", { attempts: 0, status: found.reply.status }, found.age);
-    });
+    };
+    const answer = this.#reinterpret(found.reply);
+    return answer instanceof Promise ? answer.then(conclude).catch(this.#faulty) : conclude(answer);
   }
 
   /**
@@ -166,7 +174,7 @@ export class Asking<R> {
       cache?.covers(result.answer.cause) &&
       cache.isStillUsable(found, this.#subject)
     ) {
-      const answer = await this.#interpret(found.reply);
+      const answer = await this.#reinterpret(found.reply);
       if (!isFailure(answer)) return this.#stale(answer.verdict, found, result.answer, result);
     }
     return this.#failed(result.answer, result);
@@ -189,7 +197,7 @@ export class Asking<R> {
         if (isCut && this.#deadline.remaining() >= WORTH_A_CALL) continue;
         return result;
       }
-      return { ...result, answer: await this.#interpret(result.answer.reply) };
+      return { ...result, answer: await this.#reinterpret(result.answer.reply) };
     }
   }
 
@@ -202,6 +210,13 @@ export class Asking<R> {
     const verdict = this.#service.mapping.interpret(reply, this.#subject);
     return after(verdict, (verdict) => (isFailure(verdict) ? verdict : { reply, verdict }));
   };
+
+  /** A reply that came before, or for another request. A module may take its time, but not more than there is. */
+  #reinterpret(reply: UpstreamReply): MaybePromise<Answer | Failure> {
+    const answer = this.#interpret(reply);
+    if (!(answer instanceof Promise)) return answer;
+    return new Deadline(Math.max(this.#deadline.remaining(), AFTERWARDS)).cut(answer, INTERPRETING_LATE);
+  }
 
   readonly #called = (result: CallResult<Answer>): R =>
     isFailure(result.answer)
@@ -270,6 +285,10 @@ function endedByTime({ cause }: Failure): boolean {
 const RENDERING_LATE: Failure = {
   cause: "timeout",
   detail: "the mapping had not finished with the request when the deadline came",
+};
+const INTERPRETING_LATE: Failure = {
+  cause: "timeout",
+  detail: "the mapping had not finished with the reply when the deadline came",
 };
 const JOINED_LATE: CallResult<Answer> = {
   answer: {

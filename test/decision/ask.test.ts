@@ -1,0 +1,56 @@
+/** Remembered replies on the way of a request, where a mapping takes its time. */
+import { describe, expect, it, onTestFinished } from "vitest";
+import { AuthorizationService } from "../support/service.ts";
+import { open } from "./bridge.ts";
+
+/** A module that answers the first reply at once, and the same reply later, or any other, when `again` lets it. */
+const moduleWith = (again: string) => `
+  let first = true;
+  export const toRequest = () => ({ path: "/check", body: "{}" });
+  export const toAction = async () => {
+    if (first) {
+      first = false;
+      return "DUNNO";
+    }
+    ${again}
+  };`;
+
+async function bridgeWith(again: string, ttl: string) {
+  const service = await AuthorizationService.start(() => ({ body: {} }));
+  onTestFinished(() => service.stop());
+  const corp = {
+    url: service.url,
+    mapping: "./slow.mjs",
+    deadline: "400ms",
+    timeout: "300ms",
+    retry: { attempts: 1 },
+    on_failure: "WARN default",
+    cache: { ttl },
+  };
+  const bridge = await open({ services: { corp } }, { "slow.mjs": moduleWith(again) });
+  expect(await bridge.ask()).toBe("DUNNO");
+  return { bridge, service };
+}
+
+const NEVER = "return new Promise(() => {});";
+const SOON = "await new Promise((resolve) => setTimeout(resolve, 5)); return 'DUNNO';";
+
+describe("a module that reads a remembered reply", () => {
+  it.each([
+    ["fresh", "1h"],
+    ["stale", "0s"],
+  ])("and never ends makes no decision late: %s", async (_, ttl) => {
+    const { bridge, service } = await bridgeWith(NEVER, ttl);
+    service.answering = () => ({ status: 503 });
+    const start = performance.now();
+    expect(await bridge.ask()).toBe("WARN default");
+    expect(performance.now() - start).toBeLessThan(900);
+  });
+
+  it("still has the time for it when the service has used up the deadline", async () => {
+    const { bridge, service } = await bridgeWith(SOON, "0s");
+    service.answering = () => new Promise(() => {});
+    expect(await bridge.ask()).toBe("DUNNO");
+    expect(bridge.lines.at(-1)).toMatchObject({ source: "stale", cause: "timeout" });
+  });
+});
