@@ -8,7 +8,7 @@ import type { Subject, Verdict } from "../mapping/mapping.ts";
 import { isRefusal, verbOf } from "../postfix/action.ts";
 import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
 import type { Cause, Failure } from "../upstream/failure.ts";
-import { freshness, type Lifetimes } from "./freshness.ts";
+import { freshness, type Lifetimes, LONGEST_LIFE } from "./freshness.ts";
 import { fromLine, toLine } from "./line.ts";
 import { type Revocations, revocationsOf } from "./revocations.ts";
 import type { Remembered, Store } from "./store.ts";
@@ -194,9 +194,6 @@ export class DecisionCache {
     return action === "DUNNO" && this.#policy.markStale !== null ? this.#policy.markStale : action;
   }
 }
-
-/** freshness() lets no entry live longer: fresh and stale, 30 days each. */
-export const LONGEST_LIFE = 60 * 24 * 3600 * 1000;
 
 function isDeferral(verb: string): boolean {
   return verb.startsWith("DEFER") || verb.startsWith("4");

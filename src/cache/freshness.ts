@@ -17,6 +17,8 @@ export interface Freshness {
 
 /** No reply is used longer, whatever it says of itself: 30 days in milliseconds. */
 const LONGEST = 30 * 24 * 3600 * 1000;
+/** From a decision to the end of what is remembered of it, fresh and stale, in milliseconds. */
+export const LONGEST_LIFE = 2 * LONGEST;
 
 /**
  * Until when a reply that was complete at `now` may be used; null when it must not be remembered.

@@ -1,4 +1,5 @@
 /** What an entry may hold at most. Checked both before it is stored and when it comes back from outside the process. */
+import { LONGEST_LIFE } from "./freshness.ts";
 import type { Remembered } from "./store.ts";
 
 /** Of one entry outside the process, in bytes. */
@@ -24,6 +25,8 @@ export function isRememberable({ reply, storedAt, freshUntil, staleUntil, asked 
     isTime(freshUntil) &&
     isTime(staleUntil) &&
     freshUntil <= staleUntil &&
+    // One that lived longer would outlive the revocations that cover it.
+    staleUntil - storedAt <= LONGEST_LIFE &&
     Number.isInteger(reply.status) &&
     reply.status >= 100 &&
     reply.status <= 999 &&

@@ -5,7 +5,7 @@
  */
 import type { CacheConfig } from "../config/cache.ts";
 import type { Log } from "../observe/log.ts";
-import { LONGEST_LIFE } from "./cache.ts";
+import { LONGEST_LIFE } from "./freshness.ts";
 import { openStore } from "./open-store.ts";
 import type { Store } from "./store.ts";
 
