@@ -23,10 +23,11 @@ describe("workers: 2", () => {
   it("spreads connections evenly, and the first process answers none", async () => {
     const { bridge, status } = await supervised();
     const counts = await spread(await connections(bridge, 100));
-    expect([...counts.values()]).toEqual([50, 50]);
+    // One may have been a little ahead in taking over what was handed to it.
+    for (const count of counts.values()) expect(count).toBeGreaterThanOrEqual(40);
     expect(counts.has(bridge.child.pid!)).toBe(false);
     const { workers = [], listeners } = await status();
-    expect(workers.map(({ connections }) => connections)).toEqual([50, 50]);
+    expect(workers.map(({ connections }) => connections).toSorted()).toEqual([...counts.values()].toSorted());
     expect(listeners).toMatchObject([{ connections: 100, requests: 100 }]);
     expect(bridge.log.filter(({ msg }) => msg === "started")).toMatchObject([{ workers: 2 }]);
   });

@@ -32,6 +32,7 @@ describe("the demo's configuration", () => {
         authzen: { url: URL, mapping: "authzen" },
         soap: { url: `${URL}/soap`, mapping: "soap" },
       },
+      log: { format: "pretty" },
       routes: [{ when: 'policy_context == "soap"', service: "soap" }, { service: "authzen" }],
     });
   });

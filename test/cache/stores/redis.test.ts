@@ -204,7 +204,8 @@ describe.skipIf(isSkipped)("a Redis that goes away", () => {
     isAsking = false;
     await asking;
     expect(slowest).toBeLessThan(1000);
-    expect(messages(log)).toEqual([
+    // One that was being read at that moment may have been complained about before.
+    expect(messages(log).filter((message) => message.startsWith("Redis"))).toEqual([
       expect.stringMatching(/^Redis cannot be reached/),
       expect.stringMatching(/^Redis is back/),
     ]);
