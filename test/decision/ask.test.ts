@@ -1,4 +1,4 @@
-/** Remembered replies on the way of a request, where a mapping takes its time. */
+/** Remembered replies and shared calls on the way of a request, where a mapping or the service takes its time. */
 import { describe, expect, it, onTestFinished } from "vitest";
 import { AuthorizationService } from "../support/service.ts";
 import { open } from "./bridge.ts";
@@ -52,5 +52,24 @@ describe("a module that reads a remembered reply", () => {
     service.answering = () => new Promise(() => {});
     expect(await bridge.ask()).toBe("DUNNO");
     expect(bridge.lines.at(-1)).toMatchObject({ source: "stale", cause: "timeout" });
+  });
+});
+
+describe("identical requests, one after the other, to a service that hangs", () => {
+  it("make no call each when the deadline of the first ends theirs", async () => {
+    const service = await AuthorizationService.start(() => new Promise(() => {}));
+    onTestFinished(() => service.stop());
+    const gate = { request: { json: { sender: "${sender}" } }, response: [{ action: "DUNNO" }] };
+    const time = { timeout: "500ms", deadline: "500ms", retry: { attempts: 1 } };
+    const breaker = { minimum_calls: 1000 };
+    const corp = { url: service.url, mapping: "./gate.yaml", ...time, breaker, cache: {} };
+    const bridge = await open({ services: { corp } }, { "gate.yaml": gate });
+    const answers: Promise<string | null>[] = [];
+    for (let i = 0; i < 60; i++) {
+      answers.push(bridge.ask());
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(new Set(await Promise.all(answers)).size).toBe(1);
+    expect(service.calls.length).toBeLessThan(15);
   });
 });
