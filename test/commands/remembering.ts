@@ -9,7 +9,7 @@ export const DEFER = "DEFER 4.3.0 Authorization service unavailable, please try 
 export const senderOf = (name: string) => `${name}@example.org`;
 
 /** Refuses whoever is called bad, each with a reason of its own, so that an answer tells whose it is. */
-export const judging: Answering = ({ json }) => {
+const judging: Answering = ({ json }) => {
   const sender = String(json?.sender);
   return { body: sender.startsWith("bad") ? { allowed: false, reason: `not ${sender}` } : { allowed: true } };
 };
