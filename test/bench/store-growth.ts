@@ -76,7 +76,7 @@ interface Figures {
 const FILL = `
   for (let n = 0; n < entries; n++) {
     store.set(keyOf(n), remembered(n));
-    if (n % 5000 === 4999) while (store.waiting > 0) await new Promise((done) => setTimeout(done, 1));
+    if (n % 2000 === 1999) while (store.waiting > 0) await new Promise((done) => setTimeout(done, 1));
   }`;
 
 const READ = `

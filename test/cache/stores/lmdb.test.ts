@@ -201,14 +201,18 @@ describe("a store on disk that several processes share", () => {
       const { child, output } = otherProcess(`
         for (let n = 0; ; n++) {
           store.set(keyOf(n), remembered("x".repeat(300)));
-          if (n % 200 === 0) { await new Promise((done) => setTimeout(done, 20)); console.log(n); }
+          if (n % 200 === 199) {
+            while (store.waiting > 0) await new Promise((done) => setTimeout(done, 1));
+            console.log(n);
+          }
         }`);
-      await until(() => Number(output().trim().split("\n").pop()) >= 2000, "writing");
+      const written = () => Number(output().trim().split("\n").pop());
+      await until(() => written() >= 2000, "writing");
       child.kill("SIGKILL");
       await ended(child);
       const log = recorder();
       const store = openLmdb({ maxEntries: 100_000 }, log);
-      for (let n = 0; n < 1000; n++) expect(store.get(keyOf(n)), `entry ${n}`).toBeDefined();
+      for (let n = 0; n <= written(); n++) expect(store.get(keyOf(n)), `entry ${n}`).toBeDefined();
       store.set(keyOf("after"), remembered("after"));
       await store.close();
       expect(log.lines).toEqual([]);
