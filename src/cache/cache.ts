@@ -20,6 +20,8 @@ export interface CachePolicy extends Lifetimes {
   readonly only: ReadonlySet<string>;
   /** Replaces a DUNNO that comes from a reply past its ttl; null: nothing does. */
   readonly markStale: string | null;
+  /** The rules look at nothing but the reply, so that what they made of it is kept with it. */
+  readonly keepsVerdicts: boolean;
   /** Signs what is exported; undefined: nothing does. */
   readonly signature: string | undefined;
 }
@@ -136,6 +138,7 @@ export class DecisionCache {
       reply: { status: reply.status, headers: new Map(reply.headers), body: Buffer.from(reply.body) },
       storedAt,
       ...times,
+      ...(this.#policy.keepsVerdicts && { verdict }),
       asked: { attributes, listener, recipients },
     });
     return times.freshUntil;

@@ -4,7 +4,7 @@
  * That is the call as rendered, with the service, the mapping's content and the identity that `auth` shows. The key is
  * a hash, so that it says nothing to those who can read a store.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { UpstreamRequest } from "../upstream/exchange.ts";
 
 /**
@@ -28,5 +28,5 @@ export function textKey(scope: readonly string[]): (text: string) => string {
 }
 
 function digest(text: string): string {
-  return createHash("sha256").update(text).digest("base64url");
+  return hash("sha256", text, "base64url");
 }

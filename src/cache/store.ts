@@ -4,6 +4,7 @@
  * A store serves the cache, never the other way round: what it cannot do costs a log line and the remembered
  * reply, never a decision. What a store gives may be old or revoked; whether it answers is the cache's business.
  */
+import type { Verdict } from "../mapping/mapping.ts";
 import type { UpstreamReply } from "../upstream/exchange.ts";
 
 /** A reply that was an answer by a rule, with what is needed to use it again. Times are in milliseconds since 1970. */
@@ -16,6 +17,8 @@ export interface Remembered {
   readonly freshUntil: number;
   /** Until then it answers when the service cannot (RFC 5861 §4); never before `freshUntil`. Then it is to be deleted. */
   readonly staleUntil: number;
+  /** What the rules made of the reply, where they look at nothing else. Known in this process only: no store writes it. */
+  readonly verdict?: Verdict;
   /** Of the policy request that led to the call: to ask again, to revoke, to export. */
   readonly asked: {
     readonly attributes: ReadonlyMap<string, string>;

@@ -135,7 +135,7 @@ export class Asking<R> {
       if (found.due && !offline) this.#service.refresher?.refresh(key, this.#subject);
       return this.#decided(answer, "cache", { attempts: 0, status: found.reply.status }, found.age);
     };
-    const answer = this.#reinterpret(found.reply);
+    const answer = this.#reinterpret(found);
     return answer instanceof Promise ? answer.then(conclude).catch(this.#faulty) : conclude(answer);
   }
 
@@ -174,7 +174,7 @@ export class Asking<R> {
       cache?.covers(result.answer.cause) &&
       cache.isStillUsable(found, this.#subject)
     ) {
-      const answer = await this.#reinterpret(found.reply);
+      const answer = await this.#reinterpret(found);
       if (!isFailure(answer)) return this.#stale(answer.verdict, found, result.answer, result);
     }
     return this.#failed(result.answer, result);
@@ -197,7 +197,7 @@ export class Asking<R> {
         if (isCut && this.#deadline.remaining() >= WORTH_A_CALL) continue;
         return result;
       }
-      return { ...result, answer: await this.#reinterpret(result.answer.reply) };
+      return { ...result, answer: await this.#reinterpret(result.answer) };
     }
   }
 
@@ -212,7 +212,12 @@ export class Asking<R> {
   };
 
   /** A reply that came before, or for another request. A module may take its time, but not more than there is. */
-  #reinterpret(reply: UpstreamReply): MaybePromise<Answer | Failure> {
+  #reinterpret({
+    reply,
+    entry,
+  }: Pick<Answer, "reply"> & Partial<Pick<Found, "entry">>): MaybePromise<Answer | Failure> {
+    const { verdict } = entry ?? {};
+    if (verdict !== undefined) return { reply, verdict };
     const answer = this.#interpret(reply);
     if (!(answer instanceof Promise)) return answer;
     return new Deadline(Math.max(this.#deadline.remaining(), AFTERWARDS)).cut(answer, INTERPRETING_LATE);

@@ -18,7 +18,11 @@ export function openCache(
 ): DecisionCache {
   const scope = [service.name, ...service.urls, service.mapping.version, identityOf(service)];
   const keyOf = config.key === null ? keyOfCall(scope, mapping) : keyOfTemplate(scope, config.key);
-  const policy: CachePolicy = { ...config, signature: config.secret?.reveal() };
+  const policy: CachePolicy = {
+    ...config,
+    signature: config.secret?.reveal(),
+    keepsVerdicts: mapping.judgesByReplyAlone === true,
+  };
   return new DecisionCache(service.name, policy, store, keyOf);
 }
 

@@ -18,8 +18,18 @@ const CHARSET = /;\s{0,20}charset\s{0,20}=\s{0,20}(?:"([^"]*)"|([^\s;"]+))/i;
 const XML_ENCODING = /^<\?xml[\s][^>]{0,200}?\sencoding\s{0,20}=\s{0,20}["']([A-Za-z0-9._:-]{1,40})["']/;
 const DECLARATION_BYTES = 256;
 
+const NOTHING_SAID: ContentType = { type: "", charset: "" };
+
+/** The last field that was read: a service says the same thing each time. */
+let last: { readonly field: string; readonly read: ContentType } = { field: "", read: NOTHING_SAID };
+
 export function readContentType(field: string | undefined): ContentType {
-  if (field === undefined) return { type: "", charset: "" };
+  if (field === undefined) return NOTHING_SAID;
+  if (field !== last.field) last = { field, read: takeApart(field) };
+  return last.read;
+}
+
+function takeApart(field: string): ContentType {
   const end = field.indexOf(";");
   if (end === -1) return { type: field.trim().toLowerCase(), charset: "" };
   const match = CHARSET.exec(field.slice(end));

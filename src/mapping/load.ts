@@ -21,7 +21,7 @@ import { exampleParameters, resolveParameters } from "./parameters.ts";
 import { probeMapping } from "./probes.ts";
 import type { ReplyOptions } from "./reply.ts";
 import { type CompiledRequest, compileRequest } from "./request.ts";
-import { applyRules, compileRules, type Rule } from "./rules.ts";
+import { applyRules, compileRules, judgeByReplyAlone, type Rule } from "./rules.ts";
 import { type MappingDefinition, mappingSchema } from "./schema.ts";
 import { warnOfRules } from "./warnings.ts";
 
@@ -182,6 +182,7 @@ function bindMapping(
     headerNames: request.headerNames,
     names: request.names,
     soap,
+    judgesByReplyAlone: judgeByReplyAlone(rules),
     render: (subject) => request.render(requestVariables(subject, parameters)),
     interpret: (reply, subject) => applyRules(rules, reply, subject, parameters, options),
   };

@@ -37,6 +37,8 @@ export interface Mapping {
   readonly names?: ReadonlySet<string>;
   /** Whether it makes SOAP calls. */
   readonly soap?: boolean;
+  /** Its rules look at nothing but the reply: the same reply has the same verdict, whoever asked. */
+  readonly judgesByReplyAlone?: boolean;
   render(subject: Subject): UpstreamRequest | Failure | Promise<UpstreamRequest | Failure>;
   interpret(reply: UpstreamReply, subject: Subject): Verdict | Failure | Promise<Verdict | Failure>;
 }

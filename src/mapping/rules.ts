@@ -55,6 +55,16 @@ export function compileRules(definitions: readonly RuleDefinition[], context: Ru
   });
 }
 
+/** What rules can name that does not come with the request. */
+const OF_THE_REPLY: ReadonlySet<string> = new Set(["status", "headers", "body", "text", "fault", "param"]);
+
+/** Whether the rules look at nothing but the reply. */
+export function judgeByReplyAlone(rules: readonly Rule[]): boolean {
+  return rules.every(({ condition, action }) =>
+    [...(condition?.names ?? []), ...action.names].every((name) => OF_THE_REPLY.has(name)),
+  );
+}
+
 function compileWhen(text: string, index: number, context: RulesContext): Condition | undefined {
   try {
     return compileCondition(text, context.scope);

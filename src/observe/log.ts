@@ -82,7 +82,10 @@ export function openLog(options: LogOptions, mask: (line: string) => string): Op
   const write = lineWriter(gatherer, options, mask);
   const { level, worker } = options;
   return {
-    logger: pino({ ...LINE_FORMAT, base: worker === undefined ? null : { worker }, level }, { write }),
+    logger: pino(
+      { ...LINE_FORMAT, base: worker === undefined ? null : { worker }, level },
+      { write: (line) => write(escapeControls(line)) },
+    ),
     write,
     flush: () => {
       gatherer.flush();
@@ -183,7 +186,7 @@ function lineWriter(
   const format = isPretty(options) ? prettyLines(options.file === undefined && process.stdout.isTTY) : null;
   const most = format === null ? ATOMIC_WRITE : ATOMIC_PRETTY;
   return (line) => {
-    const safe = escapeControls(mask(line));
+    const safe = mask(line);
     const fitting = options.shared ? withinLimit(safe, most, asLine) : safe;
     gatherer.add(format === null ? fitting : format(fitting));
   };

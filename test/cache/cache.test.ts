@@ -41,6 +41,7 @@ const POLICY: CachePolicy = {
   only: new Set(["permit", "deny"]),
   markStale: null,
   signature: undefined,
+  keepsVerdicts: false,
 };
 const REPLY = { status: 200, headers: new Map<string, string>(), body: Buffer.from('{"ok":true}') };
 
@@ -182,6 +183,17 @@ describe("remembered decisions", () => {
     expect(cache.covers("timeout")).toBe(true);
     expect(cache.covers("http_4xx")).toBe(false);
   });
+
+  it.each([true, false])(
+    "keep what the rules made of the reply where they look at nothing else: %s",
+    (keepsVerdicts) => {
+      const { cache, store } = cacheWith({ keepsVerdicts });
+      keep(cache, "REJECT no");
+      expect(store.held.get("key")?.verdict).toEqual(
+        keepsVerdicts ? { action: "REJECT no", rule: 1 } : undefined,
+      );
+    },
+  );
 
   it("bear the operator's mark when they are stale, instead of a DUNNO only", () => {
     const { cache } = cacheWith({ markStale: "PREPEND X-Policy: stale" });

@@ -16,14 +16,15 @@ export const remembered: Line = {
   name: "remembered",
   what: `remembered decisions a second, ${CONNECTIONS} connections, against a bare echo server`,
   goal: `${OF_ECHO}; ${OF_ASKED} × as many as asked for; p99 < ${P99} ms`,
-  run: (bench) =>
-    serving(new Child("bridge", "echo"), (_origin, echoPort) =>
+  run: (bench) => {
+    const server = new Child("bridge", "echo");
+    return serving(server, (_origin, echoPort) =>
       using(startBridge(bench.service.origin, { service: { cache: { ttl: "1h" } } }), (bridge) =>
         using(startBridge(bench.service.origin), async (asking) => {
           const { seconds, warmup } = bench;
           const pace = { connections: CONNECTIONS, seconds, warmup, senders: SENDERS };
           const seen = await inTurn(bench.rounds, {
-            echo: () => bench.load({ ...pace, port: echoPort, pid: 0 }),
+            echo: () => bench.load({ ...pace, port: echoPort, pid: server.pid }),
             bridge: () => bench.load({ ...pace, port: bridge.port, pid: bridge.pid }),
             asked: () => decisions(bench, asking),
           });
@@ -42,5 +43,6 @@ export const remembered: Line = {
           };
         }),
       ),
-    ),
+    );
+  },
 };
