@@ -2,10 +2,10 @@
  * Whether a file can be given to LMDB, which maps it into memory and trusts every byte: one that was cut off, zeroed or
  * overwritten ends the process with a signal that nobody can catch.
  *
- * So its pages are read first, as bytes: the meta pages, then the trees that they lead to, level by level from the roots.
- * Every tree's inner pages come first and name all of its leaves, so that what is missing at the end of the file is
- * always found; of a large file not all leaves are read, unless the machine has been started anew since it was written.
- * What a crash of the process leaves behind is sound: LMDB never writes to pages that are in use.
+ * So its pages are read first, as bytes: the meta pages, then the trees that they lead to. Every tree's inner pages come
+ * first and name all of its leaves, so that what is missing at the end of the file is found without reading them. Of a
+ * large file as much is read as a few milliseconds allow; all of it when the machine has been started anew since it was
+ * written. What a crash of the process leaves behind is sound: LMDB never writes to pages that are in use.
  *
  * Format: lmdb-js' mdb.c (MDB_page_header, MDB_meta, MDB_db, MDB_node), 64 bits, little-endian.
  */
@@ -32,6 +32,8 @@ const BIG_DATA_SIZE = 24;
 
 /** Leaves read of a file that the running machine itself has written. */
 const MOST_LEAVES = 1024;
+/** And so long it may take then, in milliseconds: a start must not be slow for a large file. */
+const MOST_TIME = 30;
 /** More levels than any tree has (CURSOR_STACK). */
 const MAX_DEPTH = 32;
 const MISSING = "pages that are in use are missing";
@@ -160,7 +162,9 @@ class Walk {
     // Read more often than there are pages: they lead in a circle.
     let left = metas.length * this.#pages;
     let leaves = 0;
+    const end = this.#mostLeaves === Infinity ? Infinity : performance.now() + MOST_TIME;
     for (;;) {
+      if (left % 64 === 0 && performance.now() > end) return null;
       const task = this.#inner.pop() ?? this.#leaves[leaves++];
       if (task === undefined) return null;
       if (left-- === 0 || !this.#readPage(task)) return `page ${task.page} is damaged or leads nowhere`;
