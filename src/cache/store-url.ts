@@ -11,7 +11,7 @@
  * Sentinels. What has a special meaning in a URL is percent-encoded.
  */
 
-export interface RedisNode {
+interface RedisNode {
   readonly host: string;
   readonly port: number;
 }

@@ -88,7 +88,11 @@ function readStore(text: string, path: Path, report: Report, masker: Masker): St
     report.error(path, store.problem);
     return undefined;
   }
-  if (store.kind === "redis" && store.password !== undefined) masker.add(store.password);
+  if (store.kind === "redis") {
+    for (const password of [store.password, store.sentinelPassword]) {
+      if (password !== undefined) masker.add(password);
+    }
+  }
   return store;
 }
 
