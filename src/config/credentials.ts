@@ -1,4 +1,5 @@
 /** Secrets, fixed headers and `auth` of a service: resolved, known to the masker, and fit to be sent. */
+import { namesSecret } from "../yaml/excerpt.ts";
 import type { Path } from "../yaml/position.ts";
 import type { AuthConfig } from "./config.ts";
 import { readTrusted } from "./permissions.ts";
@@ -25,7 +26,6 @@ const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "proxy-connection",
   "x-request-id",
 ]);
-const SECRET_HEADER = /auth|token|secret|key|cookie|pass/i;
 
 /** A secret's value from where it is kept; null, and a problem in the report, when it cannot be had. */
 export function readSecret(raw: RawSecret, path: Path, report: Report, masker: Masker): Secret | null {
@@ -83,7 +83,7 @@ export function readHeaders(
       });
     } else if (lower in headers) {
       report.error(at, `the header ${lower} stands twice`, { key: true });
-    } else if (typeof value === "string" && !SECRET_HEADER.test(name)) {
+    } else if (typeof value === "string" && !namesSecret(name)) {
       if (/[^\t -~\u0080-\uffff]/.test(value)) report.error(at, "a header value has no control characters");
       headers[lower] = value;
     } else {
@@ -108,7 +108,11 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
   }
   if (raw.bearer !== undefined) {
     const token = readSecret(raw.bearer, [...path, "bearer"], report, masker);
-    return token === null ? none : { kind: "bearer", token };
+    if (token === null) return none;
+    // RFC 6750 §2.1: no blank, and ASCII alone.
+    if (/^[\x21-\x7e]+$/.test(token.reveal())) return { kind: "bearer", token };
+    report.error([...path, "bearer"], "a bearer token holds no blanks, and nothing but ASCII (RFC 6750)");
+    return none;
   }
   if (raw.basic === undefined) return none;
   const { username } = raw.basic;

@@ -11,9 +11,9 @@ export function excerpt(text: string): string {
   );
 }
 
-/** Whether the value of a key of this name may be a secret, which no message shows. */
+/** Whether the value of a key, or header, of this name may be a secret, which no message shows. */
 export function namesSecret(key: string): boolean {
-  return /pass|secret|token|authorization|api.?key|credential/i.test(key);
+  return /auth|basic|bearer|cookie|credential|key|pass|secret|token/i.test(key);
 }
 
 /** What follows `offset` on its line. */

@@ -82,7 +82,7 @@ services:
     auth: { basic: { username: bridge, password: { file: password } } }
     tls: { ca: ca.pem, cert: client.pem, key: ./client.key, server_name: authz.example }
     max_reply_size: 64KiB
-  other: { url: https://three.example, auth: { bearer: a plain token } }
+  other: { url: https://three.example, auth: { bearer: a-plain-token } }
 routes:
   - when: protocol_state == "VRFY"
     action: REJECT  5.5.1 No
@@ -155,7 +155,7 @@ log: { level: debug, format: pretty, file: bridge.log }
     expect(shown).not.toMatch(/correct horse|key-from-environment/);
 
     const basic = Buffer.from("bridge:correct horse").toString("base64");
-    expect(config.mask(`key-from-environment|correct horse|Basic ${basic}|a plain token|mail|bridge`)).toBe(
+    expect(config.mask(`key-from-environment|correct horse|Basic ${basic}|a-plain-token|mail|bridge`)).toBe(
       "***|***|Basic ***|***|mail|bridge",
     );
   });
@@ -176,7 +176,8 @@ it("does not run the code of a module when it loads", async () => {
 
 it("reads a file, and what it names relative to it", async () => {
   const file = join(folder, "relative.yaml");
-  const text = "services: { corp: { url: https://a.example, auth: { bearer: { file: password } } } }";
+  const text =
+    "services: { corp: { url: https://a.example, auth: { basic: { username: u, password: { file: password } } } } }";
   writeFileSync(file, text, { mode: 0o600 });
   const config = await loadConfig(file);
   expect(config.file).toBe(file);

@@ -278,6 +278,11 @@ describe("a mistake in the configuration is an error with line and column", () =
       "2:51: error: the secret holds a line break",
     ],
     [
+      "a bearer token with a blank",
+      corp("url: https://a.example, auth: { bearer: 'Bearer abcdef' }"),
+      "2:51: error: a bearer token holds no blanks, and nothing but ASCII (RFC 6750)",
+    ],
+    [
       "a secret that is a number",
       corp("url: https://a.example, auth: { bearer: 1234567 }"),
       "2:51: error: expected a secret: a text in quotes, { env: NAME } or { file: PATH }",
@@ -340,6 +345,21 @@ describe("a mistake in the configuration is an error with line and column", () =
     const text = `listen: [nonsense]\nservices:\n  corp: { url: nowhere, on_failure: never }\nroutes:\n  - service: crop\noffline: [crop]`;
     const places = (await problemsOf(text)).map((problem) => problem.slice(0, 2));
     expect(places).toEqual(["1:", "3:", "3:", "3:", "5:", "6:"]);
+  });
+
+  it.each([
+    "auth: hunter2",
+    "auth: { basic: 'joe:hunter2' }",
+    "auth:\n      bearer: !hunter2",
+    "auth:\n      bearer: @hunter2",
+    'auth:\n      bearer: "hunter2" 3',
+    "auth:\n      bearer: hunter2: x",
+    "headers: { x-api-key: !hunter2 }",
+    "headers: { cookie: !hunter2 }",
+  ])("shows no secret that YAML takes for something else: %j", async (secret) => {
+    const problems = await problemsOf(`services:\n  corp:\n    url: https://a.example\n    ${secret}\n`);
+    expect(problems).toHaveLength(1);
+    expect(problems.join()).not.toContain("hunter2");
   });
 
   it("shows no password that stands in a URL, a secret or a header", async () => {
