@@ -6,6 +6,7 @@ import type { UpstreamReply } from "../upstream/exchange.ts";
 import type { Failure } from "../upstream/failure.ts";
 import { compareCall } from "./expectation.ts";
 import { isFailure, type Mapping, type Subject, type Verdict } from "./mapping.ts";
+import { envelope, type SoapVersion } from "./render/envelope.ts";
 import type { ExampleDefinition } from "./schema.ts";
 
 export interface Example {
@@ -27,18 +28,30 @@ export const EXAMPLE_REQUEST_ID = "00000000-0000-4000-8000-000000000000";
 /** `now` in examples: 2026-01-01T00:00:00.000Z. */
 export const EXAMPLE_NOW = Date.UTC(2026, 0, 1);
 
-/** Runs examples one after the other; never throws for what is in them. */
-export async function runExamples(mapping: Mapping, examples: readonly Example[]): Promise<ExampleResult[]> {
+/**
+ * Runs examples one after the other; never throws for what is in them.
+ *
+ * @param soapVersion of the envelope around a reply's `soap`
+ */
+export async function runExamples(
+  mapping: Mapping,
+  examples: readonly Example[],
+  soapVersion: SoapVersion = "1.1",
+): Promise<ExampleResult[]> {
   const results: ExampleResult[] = [];
   for (const { definition, line } of examples) {
-    const message = await runExample(mapping, definition);
+    const message = await runExample(mapping, definition, soapVersion);
     const result = { name: definition.name, passed: message === null, line };
     results.push(message === null ? result : { ...result, message });
   }
   return results;
 }
 
-async function runExample(mapping: Mapping, example: ExampleDefinition): Promise<string | null> {
+async function runExample(
+  mapping: Mapping,
+  example: ExampleDefinition,
+  soapVersion: SoapVersion,
+): Promise<string | null> {
   const subject = exampleSubject(example.request);
   const call = await mapping.render(subject);
   if (isFailure(call)) {
@@ -52,7 +65,7 @@ async function runExample(mapping: Mapping, example: ExampleDefinition): Promise
   if (example.reply === undefined) {
     return example.failure === undefined ? null : `expected ${example.failure}, but the call can be made`;
   }
-  const outcome = await mapping.interpret(exampleReply(example.reply), subject);
+  const outcome = await mapping.interpret(exampleReply(example.reply, soapVersion), subject);
   const expected = example.action ?? example.failure;
   const got = isFailure(outcome) ? outcome.cause : outcome.action;
   return got === expected ? null : `expected ${expected}, got ${describe(outcome)}`;
@@ -77,20 +90,24 @@ function exampleSubject(values: ExampleDefinition["request"]): Subject {
   };
 }
 
-const SOAP_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/";
-
-function exampleReply(reply: NonNullable<ExampleDefinition["reply"]>): UpstreamReply {
-  const [type, text] = contentOf(reply);
+function exampleReply(
+  reply: NonNullable<ExampleDefinition["reply"]>,
+  soapVersion: SoapVersion,
+): UpstreamReply {
+  const [type, text] = contentOf(reply, soapVersion);
   const headers = new Map(Object.entries(reply.headers).map(([name, value]) => [name.toLowerCase(), value]));
   if (type !== null && !headers.has("content-type")) headers.set("content-type", type);
   return { status: reply.status, headers, body: Buffer.from(text) };
 }
 
-function contentOf(reply: NonNullable<ExampleDefinition["reply"]>): [type: string | null, text: string] {
+function contentOf(
+  reply: NonNullable<ExampleDefinition["reply"]>,
+  soapVersion: SoapVersion,
+): [type: string | null, text: string] {
   if (reply.json !== undefined) return ["application/json", JSON.stringify(reply.json)];
   if (reply.xml !== undefined) return ["text/xml; charset=utf-8", reply.xml];
   if (reply.soap === undefined)
     return reply.text === undefined ? [null, ""] : ["text/plain; charset=utf-8", reply.text];
-  const envelope = `<soap:Envelope xmlns:soap="${SOAP_ENVELOPE}"><soap:Body>${reply.soap}</soap:Body></soap:Envelope>`;
-  return ["text/xml; charset=utf-8", envelope];
+  const type = soapVersion === "1.1" ? "text/xml" : "application/soap+xml";
+  return [`${type}; charset=utf-8`, envelope(soapVersion, [], [reply.soap]).join("")];
 }

@@ -108,7 +108,12 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     warnings: compiled.warnings,
     examples: compiled.examples,
     instantiate: async () => mapping,
-    check: () => runExamples(bind(exampleParameters(definition.parameters, values)), compiled.examples),
+    check: () =>
+      runExamples(
+        bind(exampleParameters(definition.parameters, values)),
+        compiled.examples,
+        definition.request.soap?.version,
+      ),
     probe: async () =>
       (await probeMapping(mapping)).map((message) =>
         document.problem(["request"], message, { severity: "warning", key: true }),

@@ -3,11 +3,11 @@
  *
  * Told by the namespaces, not by the prefixes. What is no envelope gives null.
  */
+import { SOAP_NAMESPACES } from "./render/envelope.ts";
 import type { XmlElement } from "./xml.ts";
 import { trimXml, type XmlValue, xmlMembers, xmlTree } from "./xmltree.ts";
 
-const SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/";
-const SOAP_12 = "http://www.w3.org/2003/05/soap-envelope";
+const { "1.1": SOAP_11, "1.2": SOAP_12 } = SOAP_NAMESPACES;
 
 /** A SOAP Fault (SOAP 1.1 §4.4, SOAP 1.2 part 1 §5.4), the same for both versions. */
 export interface SoapFault {

@@ -77,6 +77,14 @@ describe("an example passes", () => {
       'reply:\n  status: 500\n  soap: <s:Fault xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><faultstring>no</faultstring></s:Fault>\naction: REJECT no',
     ],
     [
+      "by a Fault of SOAP 1.2",
+      SOAP.replace("soap:\n", 'soap:\n    version: "1.2"\n').replace(
+        "fault != null",
+        'fault.subcode == "Bad"',
+      ),
+      "reply:\n  status: 400\n  soap: <soap:Fault><soap:Code><soap:Value>soap:Sender</soap:Value><soap:Subcode><soap:Value>Bad</soap:Value></soap:Subcode></soap:Code><soap:Reason><soap:Text>no</soap:Text></soap:Reason></soap:Fault>\naction: REJECT no",
+    ],
+    [
       "by a form",
       REST.replace(/ {2}json:.*/, '  form: { a: "${sender}", to: "${recipients}" }'),
       `${REQUEST}\nexpect: { form: { a: A@example.net, to: [b@example.org] } }`,

@@ -2,7 +2,7 @@
 
 export type SoapVersion = "1.1" | "1.2";
 
-const NAMESPACES: Readonly<Record<SoapVersion, string>> = {
+export const SOAP_NAMESPACES: Readonly<Record<SoapVersion, string>> = {
   "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
   "1.2": "http://www.w3.org/2003/05/soap-envelope",
 };
@@ -19,7 +19,7 @@ export function envelope<Piece>(
 ): (string | Piece)[] {
   const head = header.length === 0 ? [] : ["<soap:Header>", ...header, "</soap:Header>"];
   return [
-    `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="${NAMESPACES[version]}">`,
+    `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="${SOAP_NAMESPACES[version]}">`,
     ...head,
     "<soap:Body>",
     ...body,
