@@ -41,12 +41,13 @@ const TOKENS: Readonly<Record<string, string>> = {
   MODULO: "%",
 };
 
-/** An error of parsing or type checking. */
-export function explainCompile(error: unknown, scope: Scope): ExpressionError {
+/** An error of parsing or type checking `text`. */
+export function explainCompile(error: unknown, text: string, scope: Scope): ExpressionError {
   if (error instanceof ExpressionError) return error;
   if (error instanceof ParseError || error instanceof CelTypeError) {
     const offset = error.range?.start ?? 0;
-    return new ExpressionError(oneLine(compileMessage(error, scope)), offset);
+    const message = unexpectedWord(error, text.slice(0, offset), text.slice(offset));
+    return new ExpressionError(oneLine(message ?? compileMessage(error, scope)), offset);
   }
   return new ExpressionError(oneLine(error instanceof Error ? error.message : String(error)), 0);
 }
@@ -72,7 +73,26 @@ function compileMessage({ code, summary }: ParseError | CelTypeError, scope: Sco
   }
 }
 
+const OPERATORS: Readonly<Record<string, string>> = { and: "&&", or: "||", is: "==", eq: "==", ne: "!=" };
+
+/** Where a word stands that CEL does not have, the library speaks of its last letter. */
+function unexpectedWord(
+  { code }: ParseError | CelTypeError,
+  before: string,
+  rest: string,
+): string | undefined {
+  const word = /^[A-Za-z_]\w*/.exec(rest)?.[0];
+  if (code !== "unexpected_character" || word === undefined) return undefined;
+  if (/\bnot\s+$/i.test(before)) return "CEL has no `not`; write !( ) around what is denied";
+  const operator = OPERATORS[word.toLowerCase()];
+  return `the word "${word}" cannot stand here${operator === undefined ? "" : `; write ${operator}`}`;
+}
+
 function unknownName(name: string, scope: Scope): string {
+  const constant = name.toLowerCase();
+  if (constant === "true" || constant === "false" || constant === "null") {
+    return `there is no attribute or variable "${name}"; write ${constant}`;
+  }
   if (scope.kind === "request" && variableTypes("response").has(name)) {
     return `"${name}" belongs to the reply and is known in response rules only`;
   }
@@ -99,6 +119,7 @@ function characterHint(summary: string): string {
   if (summary.includes("=")) return "; to compare, write ==";
   if (summary.includes("&")) return "; write && for and";
   if (summary.includes("|")) return "; write || for or";
+  if (/[\u2018-\u201f\u00ab\u00bb]/.test(summary)) return "; strings are in straight quotes, \" or '";
   return "";
 }
 

@@ -48,7 +48,7 @@ export function compileExpression(text: string, scope: Scope): Expression {
   try {
     return compile(text, scope);
   } catch (error) {
-    throw explainCompile(error, scope);
+    throw explainCompile(error, text, scope);
   }
 }
 

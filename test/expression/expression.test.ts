@@ -171,6 +171,10 @@ describe("functions", () => {
 
 describe("a mistake in the text", () => {
   it.each<[string, RegExp, number]>([
+    ["status == 200 and body.ok", /"and" cannot stand here; write &&/, 14],
+    ["not body.ok", /no `not`; write !/, 4],
+    ["body.ok == True", /"True"; write true/, 11],
+    ["body.x == \u201cok\u201d", /straight quotes/, 10],
     ["", /empty/, 0],
     ["sender == ", /the end/, 10],
     ["(sender", /Expected \), got the end/, 7],
