@@ -7,8 +7,9 @@
  *     export const allow = ["OK"];   // verbs besides those that every reply may choose; may be left out
  *
  * Both may be async. Both see the names that expressions see: `request.sender`, `request.param.NAME`, `reply.status`,
- * `reply.body`; ints are numbers, maps are objects. Whatever they throw or give wrongly is a `mapping_error` or a
- * `bad_reply`, and every action is checked as one that comes out of a reply.
+ * `reply.body`; ints are numbers, maps are objects. What `toRequest` throws or gives wrongly is a `mapping_error`; where
+ * `toAction` throws it is `http_4xx`, `http_5xx` or `bad_reply`, by the reply's status. Every action is checked as one that
+ * comes out of a reply.
  */
 import { statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -20,6 +21,7 @@ import { ProblemError } from "../yaml/problem.ts";
 import type { Mapping, Subject, Verdict } from "./mapping.ts";
 import { checkCall, thrownMessage } from "./modulecall.ts";
 import { type ReplyOptions, ReplyView } from "./reply.ts";
+import { replyFailure } from "./replyfailure.ts";
 import { untrustedAction } from "./ruleaction.ts";
 
 export interface ModuleOptions {
@@ -93,18 +95,16 @@ async function interpret(
   subject: Subject,
   options: ModuleOptions,
 ): Promise<Verdict | Failure> {
-  const failed = (detail: string): Failure => ({
-    cause: "bad_reply",
-    detail: sanitizeText(`HTTP status ${reply.status}: toAction: ${detail}`),
-    status: reply.status,
-  });
+  // The same causes as with rules: a reply that nobody could make anything of has its status's cause.
+  const unanswered = (detail: string) => replyFailure(reply, sanitizeText(`toAction: ${detail}`));
   try {
     const action = await toAction(replyObject(reply, options), requestObject(subject, options.parameters));
-    if (typeof action !== "string") return failed("it must give an action as text, such as DUNNO");
+    if (typeof action !== "string") return unanswered("it must give an action as text, such as DUNNO");
     const checked = untrustedAction(action, allow);
-    return typeof checked === "string" ? { action: checked, rule: 0 } : failed(checked.problem);
+    if (typeof checked === "string") return { action: checked, rule: 0 };
+    return { ...unanswered(checked.problem), cause: "bad_reply" };
   } catch (error) {
-    return failed(thrownMessage(error));
+    return unanswered(thrownMessage(error));
   }
 }
 

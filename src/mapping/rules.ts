@@ -89,14 +89,14 @@ export function applyRules(
   for (const [index, rule] of rules.entries()) {
     if (rule.successOnly && !success) continue;
     const matches = rule.condition === null || rule.condition.test(variables);
-    if (view.unreadable !== null) return unreadable(reply, view.unreadable, subject);
+    if (view.unreadable !== null) return replyFailure(reply, sanitizeText(view.unreadable));
     if (matches instanceof EvaluationError) {
       const detail = `rule ${index + 1} cannot be evaluated: ${matches.message}${shapeHint(view)}`;
-      return replyFailure(reply, sanitizeText(detail), subject.now);
+      return replyFailure(reply, sanitizeText(detail));
     }
     if (matches) return act(rule.action, index + 1, reply, view, variables);
   }
-  return replyFailure(reply, sanitizeText(`no rule matches${shapeHint(view)}`), subject.now);
+  return replyFailure(reply, sanitizeText(`no rule matches${shapeHint(view)}`));
 }
 
 function act(
@@ -113,14 +113,13 @@ function act(
   return { cause: "bad_reply", detail: sanitizeText(detail), status: reply.status };
 }
 
-function unreadable(reply: UpstreamReply, reason: string, subject: Subject): Failure {
-  return replyFailure(reply, sanitizeText(reason), subject.now);
-}
-
 /** For the administrator who wonders: most often the reply is not what it was thought to be. */
 function shapeHint(view: ReplyView): string {
   const { type, status } = view;
   if (status === 204) return " (the reply has no body)";
+  if (status >= 300 && status <= 399) {
+    return " (a redirect, which is never followed; put the address that it leads to into the service's url)";
+  }
   if (type === "text/html") return " (the reply is an HTML page)";
   return type === "" ? " (the reply names no content type)" : ` (the reply is ${type})`;
 }

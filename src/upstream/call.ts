@@ -205,7 +205,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     // That the mapping's own code was late says nothing of the service.
     if (isFailure(outcome) && isRetryable(outcome) && outcome !== INTERPRETATION_LATE) {
       this.#permit!.failed(outcome.detail);
-      const pause = outcome.retryAfter ?? retryAfter(reply);
+      const pause = retryAfter(reply);
       this.#end(pause === undefined ? outcome : { ...outcome, retryAfter: pause });
     } else {
       this.#permit!.succeeded();

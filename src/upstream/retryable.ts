@@ -24,7 +24,7 @@ export function isRetryable(failure: Failure): boolean {
 export function retryAfter(reply: UpstreamReply, now = Date.now()): number | undefined {
   const value = reply.headers.get("retry-after");
   if (value === undefined) return undefined;
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
   // Date.parse takes much that is no date: "-7" is one to it.
   const date = /^[A-Z][a-z]+,? /.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);

@@ -72,11 +72,11 @@ describe("a module's call", () => {
     ["leaves the service's URL", "() => ({ path: '/../admin' })", /path cannot have \. or \.\./],
     ["leaves it in disguise", "() => ({ path: '/a/%2E%2e/admin' })", /path cannot have/],
     ["gives an object for a body", "() => ({ body: {} })", /JSON\.stringify/],
-    ["sets Host", "() => ({ headers: { Host: 'a' } })", /"Host" is set by the bridge/],
+    ["sets Host", "() => ({ headers: { Host: 'a' } })", /"host" is set by the bridge/],
     ["sets Content-Length", "() => ({ headers: { 'Content-Length': '1' } })", /set by the bridge/],
     ["gives a line break in a header", "() => ({ headers: { a: 'b\\r\\nc: d' } })", /line break/],
     ["gives a header that is no text", "() => ({ headers: { a: 1 } })", /must be text/],
-    ["gives a header without a name", "() => ({ headers: { 'a b': '1' } })", /no name/],
+    ["gives a header without a name", "() => ({ headers: { 'a b': '1' } })", /no header name/],
   ])("that %s is a mapping_error", async (_, toRequest, message) => {
     const failure = await call(toRequest);
     expect(failure).toMatchObject({ cause: "mapping_error", detail: expect.stringMatching(message) });
@@ -123,6 +123,19 @@ describe("a module's action", () => {
       status: 200,
       detail: expect.stringMatching(message),
     });
+  });
+
+  it.each([
+    [500, "http_5xx"],
+    [403, "http_4xx"],
+    [302, "bad_reply"],
+  ])("that is not there for a reply of %i is %s", async (status, cause) => {
+    expect(await action("() => { throw new Error('no answer') }", reply(status))).toMatchObject({
+      cause,
+      status,
+    });
+    expect(await action("() => undefined", reply(status))).toMatchObject({ cause, status });
+    expect(await action("() => 'OK'", reply(status))).toMatchObject({ cause: "bad_reply", status });
   });
 
   it("may be what the module itself allows", async () => {

@@ -227,22 +227,10 @@ describe("the text of the mapping's own verb", () => {
 
 describe("a failure", () => {
   it.each([
-    [429, "30", 30_000],
-    [503, "Thu, 01 Jan 2026 00:00:10 GMT", 10_000],
-    [503, "Thu, 01 Jan 2015 00:00:10 GMT", 0],
-    [503, "99999999", 86_400_000],
-    [503, "soon", undefined],
-    [503, "-1", undefined],
-    [301, "30", undefined],
-  ])("of %i with Retry-After: %s waits %s ms", async (status, after, expected) => {
-    const verdict = await outcome(ALLOWED, reply(status, "", { "retry-after": after }));
-    expect((verdict as { retryAfter?: number }).retryAfter).toBe(expected);
-  });
-
-  it.each([
     [json(200, {}), /rule 1 cannot be evaluated: body\.allowed is missing/],
     [typed("text/html", "<h1>Login</h1>"), /HTML page/],
     [reply(204), /no body/],
+    [reply(302, "", { location: "/login" }), /a redirect, which is never followed/],
     [json(404, {}), /HTTP status 404: no rule matches/],
     [typed("application/json", "{"), /not readable as JSON/],
   ])("says what came, case %#", async (given, message) => {
