@@ -4,16 +4,12 @@
  */
 import { sanitizeText } from "../postfix/action.ts";
 import type { UpstreamRequest } from "../upstream/exchange.ts";
-import { excerpt } from "../yaml/excerpt.ts";
 import { headerBytes } from "./render/escape.ts";
+import { headerNameProblem } from "./render/headers.ts";
+import { isDotSegment } from "./render/url.ts";
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** The connection's own, and what the bridge sets. */
-const RESERVED =
-  /^(?:host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*|x-request-id)$/;
 /** Printable ASCII without what a URL's path and query cannot hold. */
 const PATH = /^(?:[/?](?:[!$&-;=?-Z_a-z~@[\]]|%[0-9a-fA-F]{2})*)?$/;
-const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
 /**
  * A call ready to be made, or what is wrong with it. Left out, the method is POST where there is a body and GET where
@@ -29,8 +25,8 @@ export function checkCall(value: unknown): UpstreamRequest | { readonly problem:
   if (typeof path !== "string" || !PATH.test(path)) {
     return { problem: 'path must be text, escaped as in a URL, that is empty or begins with "/" or "?"' };
   }
-  if (DOT_SEGMENT.test(path.split("?", 1)[0] ?? ""))
-    return { problem: "path cannot have . or .. as a segment" };
+  const [segments = ""] = path.split("?", 1);
+  if (segments.split("/").some(isDotSegment)) return { problem: "path cannot have . or .. as a segment" };
   if (body !== null && typeof body !== "string") {
     return { problem: "body must be text or null; JSON.stringify(…) makes text of an object" };
   }
@@ -45,9 +41,9 @@ function checkHeaders(
   const checked: Record<string, string> = {};
   for (const [key, value] of Object.entries(headers)) {
     const name = key.toLowerCase();
-    const shown = `the header "${excerpt(key)}"`;
-    if (!TOKEN.test(name)) return { problem: `${shown} has no name that HTTP allows` };
-    if (RESERVED.test(name)) return { problem: `${shown} is set by the bridge; a mapping cannot set it` };
+    const problem = headerNameProblem(name);
+    if (problem !== null) return { problem };
+    const shown = `the header "${name}"`;
     if (typeof value !== "string") return { problem: `${shown} must be text` };
     if (/[\x00-\x1f\x7f]/.test(value)) return { problem: `${shown} holds a line break or control character` };
     checked[name] = headerBytes(value);

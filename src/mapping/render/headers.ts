@@ -1,5 +1,6 @@
 /** `headers:` of a mapping's request: names and values that are the mapping's business (RFC 9110 §5). */
 import { toText } from "../../expression/text.ts";
+import { excerpt } from "../../yaml/excerpt.ts";
 import {
   type CompileContext,
   compileText,
@@ -40,9 +41,17 @@ export function compileHeaders(
   return compiled;
 }
 
+/** Why a mapping cannot set a header of this name, given in lower case; null if it can. */
+export function headerNameProblem(name: string): string | null {
+  if (!TOKEN.test(name)) return `"${excerpt(name)}" is no header name`;
+  if (FORBIDDEN.test(name))
+    return `the header "${excerpt(name)}" is set by the bridge; a mapping cannot set it`;
+  return null;
+}
+
 function nameProblem(name: string, others: readonly CompiledHeader[]): string | null {
-  if (!TOKEN.test(name)) return `"${name}" is no header name`;
-  if (FORBIDDEN.test(name)) return `the header "${name}" is set by the bridge; a mapping cannot set it`;
+  const problem = headerNameProblem(name);
+  if (problem !== null) return problem;
   if (others.some((other) => other.name === name)) return `the header "${name}" is set twice`;
   return null;
 }

@@ -150,7 +150,7 @@ function checkedSegment(render: Render, slash: string, place: string): Render {
 }
 
 /** `.` and `..`, also as the WHATWG URL standard spells them. */
-function isDotSegment(segment: string): boolean {
+export function isDotSegment(segment: string): boolean {
   return /^(?:\.|%2e){1,2}$/i.test(segment);
 }
 
