@@ -22,7 +22,8 @@ export function dropPrivileges(user: string, group?: string): void {
   }
   let gid: string | number;
   try {
-    gid = group ?? primaryGroup(user);
+    const primary = primaryGroup(user);
+    gid = group ?? primary;
   } catch {
     throw new Error(`user: there is no user "${user}" on this machine; create it, or name another`);
   }

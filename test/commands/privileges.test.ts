@@ -177,6 +177,11 @@ describe.skipIf(process.geteuid?.() !== 0)("started as root", () => {
   it.each([
     ["a user", { user: "no-such-user" }, 'user: there is no user "no-such-user" on this machine'],
     [
+      "a user with a group",
+      { user: "no-such-user", group: "root" },
+      'user: there is no user "no-such-user" on this machine',
+    ],
+    [
       "a group",
       { user: USER, group: "no-such-group" },
       'group: there is no group "no-such-group" on this machine',
