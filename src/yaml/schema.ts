@@ -57,7 +57,9 @@ function toProblems(
   known: KnownKeys,
 ): readonly Problem[] {
   const path = [...prefix, ...issue.path.map((step) => (typeof step === "symbol" ? String(step) : step))];
-  if (issue.message !== "") return [document.problem(path, issue.message)];
+  if (issue.message !== "") {
+    return [document.problem(path, missingKey(path, document.value, issue.message) ?? issue.message)];
+  }
   if (issue.code === "unrecognized_keys") {
     const possible = known.get(issue.keys) ?? [];
     return issue.keys.map((key) => {

@@ -283,6 +283,11 @@ describe("a mistake in the configuration is an error with line and column", () =
       "2:51: error: a bearer token holds no blanks, and nothing but ASCII (RFC 6750)",
     ],
     [
+      "a password that is missing",
+      corp("url: https://a.example, auth: { basic: { username: a } }"),
+      '2:43: error: "password" is missing; expected a secret',
+    ],
+    [
       "a secret that is a number",
       corp("url: https://a.example, auth: { bearer: 1234567 }"),
       "2:51: error: expected a secret: a text in quotes, { env: NAME } or { file: PATH }",
