@@ -6,7 +6,8 @@
  * are limited, since parsing blocks the process. Names keep their case and lose their prefix; the namespace is beside.
  * Values stay text: `007` is no number and `true` no bool. Throws `XmlError`.
  */
-import { XMLParser, XMLValidator } from "fast-xml-parser";
+import type { XMLParser } from "fast-xml-parser";
+import { fastXml } from "./fast-xml.ts";
 
 export class XmlError extends Error {}
 
@@ -40,22 +41,27 @@ const TEXT = "#text";
 const CDATA = "#cdata";
 const ATTRIBUTES = ":@";
 
-const parser = new XMLParser({
-  preserveOrder: true,
-  ignoreAttributes: false,
-  attributeNamePrefix: ATTRIBUTE,
-  textNodeName: TEXT,
-  cdataPropName: CDATA,
-  transformTagName: (name) => (name.startsWith(ELEMENT) ? name : ELEMENT + name),
-  parseTagValue: false,
-  parseAttributeValue: false,
-  trimValues: false,
-  processEntities: false,
-  ignoreDeclaration: true,
-  ignorePiTags: true,
-  maxNestedTags: MAX_DEPTH,
-  jPath: false,
-});
+let parser: XMLParser | null = null;
+
+function xmlParser(): XMLParser {
+  parser ??= new (fastXml().XMLParser)({
+    preserveOrder: true,
+    ignoreAttributes: false,
+    attributeNamePrefix: ATTRIBUTE,
+    textNodeName: TEXT,
+    cdataPropName: CDATA,
+    transformTagName: (name) => (name.startsWith(ELEMENT) ? name : ELEMENT + name),
+    parseTagValue: false,
+    parseAttributeValue: false,
+    trimValues: false,
+    processEntities: false,
+    ignoreDeclaration: true,
+    ignorePiTags: true,
+    maxNestedTags: MAX_DEPTH,
+    jPath: false,
+  });
+  return parser;
+}
 
 /**
  * The root element of a document.
@@ -66,7 +72,7 @@ const parser = new XMLParser({
 export function parseXml(text: string, limit = XML_LIMIT): XmlElement {
   if (text.length > limit) throw new XmlError(`it is longer than ${limit} characters`);
   refuseDeclarations(text);
-  const valid = XMLValidator.validate(text);
+  const valid = fastXml().XMLValidator.validate(text);
   if (valid !== true) throw new XmlError(`${valid.err.msg} (line ${valid.err.line})`);
   const roots = parseNodes(text).map((node) => elementOf(node, NO_PREFIXES));
   const root = roots[0];
@@ -79,7 +85,7 @@ type ParsedNode = Readonly<Record<string, unknown>>;
 
 function parseNodes(text: string): ParsedNode[] {
   try {
-    return parser.parse(text) as ParsedNode[];
+    return xmlParser().parse(text) as ParsedNode[];
   } catch (error) {
     throw new XmlError(error instanceof Error ? error.message : "it cannot be parsed");
   }

@@ -4,8 +4,9 @@
  * The expressions are taken out before anything reads the XML, so that quotes, `<` and `&&` in them are CEL's. The text
  * stays as written: prefixes, quotes and white space. `${…}` anywhere else is a mistake.
  */
-import { XMLValidator } from "fast-xml-parser";
+
 import type { Slot, Template } from "../../expression/template.ts";
+import { fastXml } from "../fast-xml.ts";
 import { type CompileContext, type Path, type Render, renderText } from "./context.ts";
 import { fitsXml, xmlAttribute, xmlText } from "./escape.ts";
 
@@ -41,7 +42,7 @@ export function checkWellFormed(masked: string, path: Path, context: CompileCont
     return false;
   }
   const root = `<${ROOT}>`;
-  const result = XMLValidator.validate(`${root}${masked}</${ROOT}>`);
+  const result = fastXml().XMLValidator.validate(`${root}${masked}</${ROOT}>`);
   if (result === true) return true;
   const { msg, line, col } = result.err;
   const lines = masked.split("\n");
