@@ -7,7 +7,7 @@ import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
 import { visible } from "../observe/visible.ts";
 import { formatProblem, type Problem, ProblemError } from "../yaml/problem.ts";
 import { type Command, readArguments } from "./command.ts";
-import { dropPrivileges, isRoot } from "./privileges.ts";
+import { becomeUser } from "./privileges.ts";
 
 export const check: Command = {
   help: [
@@ -36,7 +36,7 @@ export const check: Command = {
       return checkMappings(shippedMappings());
     }
     const config = await loadConfig(file);
-    if (config.user !== undefined && isRoot()) dropPrivileges(config.user, config.group);
+    becomeUser(config);
     return checkConfig(config);
   },
 };

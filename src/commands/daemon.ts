@@ -11,6 +11,7 @@ import { Console } from "node:console";
 import { Writable } from "node:stream";
 import type { Config } from "../config/config.ts";
 import { keepingContents } from "../config/contents.ts";
+import { runsAsRoot } from "../config/permissions.ts";
 import { ControlEndpoint } from "../control/control-endpoint.ts";
 import { OfflineSwitch } from "../decision/offline.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
@@ -22,7 +23,7 @@ import type { Engine, Prepared } from "../workers/engine.ts";
 import { GRACE, longestDeadline } from "../workers/grace.ts";
 import { within } from "../workers/within.ts";
 import { ProblemError } from "../yaml/problem.ts";
-import { dropPrivileges, isRoot } from "./privileges.ts";
+import { becomeUser } from "./privileges.ts";
 
 export interface DaemonOptions {
   /** Reads the configuration: now, and for each SIGHUP. */
@@ -98,13 +99,13 @@ class Daemon {
       if (problem !== undefined) throw new Error(problem);
       await this.#control.bind(config.control);
     }
-    if (config.user !== undefined && isRoot()) dropPrivileges(config.user, config.group);
+    becomeUser(config);
     this.#log.use(this.#openLog(config));
     for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
     if (stdio && config.control !== undefined) {
       this.#log.info({}, "control is not used with --stdio: there may be many such processes at once");
     }
-    if (isRoot() && !this.#options.mayStayRoot) {
+    if (runsAsRoot() && !this.#options.mayStayRoot) {
       this.#log.warn({}, "running as root: set user: and group: in the configuration");
     }
 

@@ -4,10 +4,16 @@
  * Done after the sockets are bound and before any code that an administrator wrote (a module mapping) is loaded.
  */
 import { userInfo } from "node:os";
+import type { Config } from "../config/config.ts";
+import { runsAsRoot } from "../config/permissions.ts";
 
-/** Whether the process has root's rights. */
-export function isRoot(): boolean {
-  return process.geteuid?.() === 0;
+/**
+ * As root, becomes the `user` of the configuration, if it names one.
+ *
+ * @throws with a message that names the key, when the user or group is unknown or the rights stay
+ */
+export function becomeUser({ user, group }: Pick<Config, "user" | "group">): void {
+  if (user !== undefined && runsAsRoot()) dropPrivileges(user, group);
 }
 
 /**
@@ -15,7 +21,7 @@ export function isRoot(): boolean {
  *
  * @throws with a message that names the configuration key, when the user or group is unknown or the rights stay
  */
-export function dropPrivileges(user: string, group?: string): void {
+function dropPrivileges(user: string, group?: string): void {
   const { setgid, setuid, seteuid } = process;
   if (!setgid || !setuid || !seteuid) {
     throw new Error("user: this system knows no users to change to; remove the key");
@@ -34,7 +40,7 @@ export function dropPrivileges(user: string, group?: string): void {
     throw new Error(`group: there is no group "${gid}" on this machine; create it, or name another`);
   }
   setuid.call(process, user);
-  if (isRoot()) throw new Error(`user: "${user}" has root's rights; name an ordinary user`);
+  if (runsAsRoot()) throw new Error(`user: "${user}" has root's rights; name an ordinary user`);
 }
 
 /** Sets the supplementary groups to those of the user; @types/node does not know it. */

@@ -9,7 +9,7 @@ import { askPolicyService } from "../postfix/client.ts";
 import { parseEndpoint } from "../postfix/endpoint.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
 import { Explanation } from "./explanation.ts";
-import { dropPrivileges, isRoot } from "./privileges.ts";
+import { becomeUser } from "./privileges.ts";
 
 export const tryOut: Command = {
   help: [
@@ -46,7 +46,7 @@ export const tryOut: Command = {
     if (values.to !== undefined) return ask(values.to, attributes, values.json);
 
     const config = await loadConfig(findConfig(values.config));
-    if (config.user !== undefined && isRoot()) dropPrivileges(config.user, config.group);
+    becomeUser(config);
     const bridge = await Bridge.open(config, new ServiceLog(), {
       offline: new OfflineSwitch(config.offline, values.offline),
     });

@@ -139,22 +139,22 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
       return;
     }
     const slot = this.#context.limiter.acquire(this.deadline);
-    if (slot instanceof Promise) slot.then((granted) => this.#admit(granted, headers));
-    else this.#admit(slot, headers);
+    if (slot instanceof Promise) slot.then((granted) => this.#admit(granted, headers, true));
+    else this.#admit(slot, headers, false);
   }
 
-  #admit(granted: boolean, headers: string[]): void {
-    if (granted) this.#send(headers);
+  #admit(granted: boolean, headers: string[], waited: boolean): void {
+    if (granted) this.#send(headers, waited);
     else this.#end(this.#overload());
   }
 
   /** The slot is taken from here on. */
-  #send(headers: string[]): void {
+  #send(headers: string[], waited: boolean): void {
     const inTime = this.deadline.remaining() > 0;
     const endpoint = inTime ? this.#admitted() : null;
     if (endpoint === null) {
       this.#context.limiter.release("unknown");
-      this.#end(inTime ? this.#circuitOpen() : TOO_LATE);
+      this.#end(inTime ? this.#circuitOpen() : waited ? this.#overload() : TOO_LATE);
       return;
     }
     this.#attempts++;
@@ -260,8 +260,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
 
   #overload(): Failure {
     const { name, limiter } = this.#context;
-    const { inFlight, waiting } = limiter.report;
-    const detail = `no slot becomes free for ${name} in time: ${inFlight} calls are under way (max_in_flight), ${waiting} wait`;
+    const detail = `no slot became free for ${name} in time: it gets ${limiter.report.limit} calls at once (max_in_flight), and they take too long`;
     return { cause: "overload", detail };
   }
 }
