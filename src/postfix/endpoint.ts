@@ -10,6 +10,7 @@ export type Endpoint =
   | { readonly kind: "unix"; readonly path: string };
 
 const LOOPBACK = "127.0.0.1";
+const OTHER_KIND = /^(tcp|http|https|local|fifo):/;
 /** sun_path of unix(7) holds 108 bytes, the last of them NUL. */
 const LONGEST_PATH = 107;
 
@@ -57,7 +58,10 @@ function parsePath(path: string, whole: string): Endpoint | { readonly problem: 
 
 function parseAddress(address: string, whole: string): Endpoint | { readonly problem: string } {
   const match = /^(?:(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([\w.-]+)):)?(\d{1,5})$/.exec(address);
-  if (match === null) return { problem: addressProblem(address, whole) };
+  // `tcp:9998` would be a host of that name: nobody means that.
+  if (match === null || (address === whole && OTHER_KIND.test(whole))) {
+    return { problem: addressProblem(address, whole) };
+  }
   const port = Number(match[3]);
   if (port > 65535) return { problem: `the port in ${quote(whole)} must be at most 65535` };
   return { kind: "inet", host: match[1] ?? match[2] ?? LOOPBACK, port };
@@ -68,7 +72,7 @@ function addressProblem(address: string, whole: string): string {
   if (address === "") return `${shown} names no endpoint; write inet:127.0.0.1:9998 or unix:/path`;
   if (address.startsWith("*:"))
     return `${shown}: for all addresses write inet:0.0.0.0:PORT, or inet:[::]:PORT`;
-  if (/^(tcp|http|https|local|fifo):/.test(address)) {
+  if (OTHER_KIND.test(address)) {
     return `${shown}: unknown kind of endpoint; write inet:host:port or unix:/path`;
   }
   if (address.split(":").length > 2 && !address.includes("[")) {

@@ -39,6 +39,7 @@ describe("an endpoint", () => {
     ["inet:localhost:smtp", "port must be a number"],
     ["inet:localhost:65536", "at most 65535"],
     ["http://localhost:9998", "unknown kind of endpoint"],
+    ["tcp:9998", "unknown kind of endpoint"],
     ["", "names no endpoint"],
     ["inet:", "names no endpoint"],
     ["in et:1\x1b[2J", "is no endpoint"],
