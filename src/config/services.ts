@@ -1,5 +1,6 @@
 /** `services`: the authorization services, how they are reached and what is asked of them. */
 import type { PolicyRequest } from "../postfix/request.ts";
+import { readTlsFiles } from "../upstream/tls-files.ts";
 import type { Path } from "../yaml/position.ts";
 import { ProblemError } from "../yaml/problem.ts";
 import { type CacheConfig, readCache } from "./cache.ts";
@@ -180,13 +181,23 @@ function readTls(raw: RawService["tls"], path: Path, report: Report): TlsConfig 
   if ((raw.cert === undefined) !== (raw.key === undefined)) {
     const [given, missing] = raw.cert === undefined ? ["key", "cert"] : ["cert", "key"];
     report.error([...path, given], `"${given}" is of use only together with "${missing}"`, { key: true });
+    return {};
   }
   const files: { ca?: string; cert?: string; key?: string } = {};
   for (const name of ["ca", "cert", "key"] as const) {
     if (raw[name] === undefined) continue;
     files[name] = report.resolve(raw[name]);
     const problem = fileProblem(files[name]);
-    if (problem !== undefined) report.error([...path, name], problem);
+    if (problem !== undefined) {
+      report.error([...path, name], problem);
+      return {};
+    }
+  }
+  try {
+    if (Object.keys(files).length > 0) readTlsFiles(files);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    report.error(path, `these files cannot be used for TLS: ${why}`, { key: true });
   }
   return { ...files, ...(raw.server_name !== undefined && { serverName: raw.server_name }) };
 }

@@ -45,7 +45,7 @@ export class TlsFiles {
     this.#files = FILES.flatMap((name) => options[name] ?? []);
     this.#onReload = onReload;
     this.#seen = this.#files.map((file) => signatureOf(statSync(file, { throwIfNoEntry: false }))).join();
-    this.#context = contextOf(FILES.map((name) => contentOf(name, options[name])));
+    this.#context = readTlsFiles(options);
     if (this.#files.length > 0) this.#lookLater();
   }
 
@@ -91,6 +91,15 @@ export class TlsFiles {
 /** What changes with every change of a file, whether it is written over or another put in its place. */
 function signatureOf(stats: Stats | undefined): string {
   return stats === undefined ? "missing" : `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}`;
+}
+
+/**
+ * Reads the files and makes of them what connections are secured with.
+ *
+ * @throws Error that says which file cannot be used, or that a key and its certificate do not fit
+ */
+export function readTlsFiles(options: TlsOptions): SecureContext {
+  return contextOf(FILES.map((name) => contentOf(name, options[name])));
 }
 
 function contentOf(name: string, file: string | undefined): Buffer | undefined {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -7,14 +7,19 @@ import { loadConfig, parseConfig } from "../../src/config/load.ts";
 import { FAIL_CLOSED } from "../../src/config/on-failure.ts";
 import type { Secret } from "../../src/config/secret.ts";
 import { requestVariables } from "../../src/expression/variables.ts";
+import { TestAuthority } from "../upstream/certificates.ts";
 
 let folder: string;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "pfxbridge-load-"));
-  for (const name of ["password", "ca.pem", "client.pem", "client.key"]) {
-    writeFileSync(join(folder, name), "correct horse\n", { mode: 0o600 });
-  }
+  writeFileSync(join(folder, "password"), "correct horse\n", { mode: 0o600 });
+  const authority = new TestAuthority();
+  const client = authority.issue("client", "DNS:bridge.example");
+  copyFileSync(authority.certificate, join(folder, "ca.pem"));
+  copyFileSync(client.cert, join(folder, "client.pem"));
+  copyFileSync(client.key, join(folder, "client.key"));
+  authority.remove();
   writeFileSync(join(folder, "own.mjs"), "throw new Error('run too early');", { mode: 0o600 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

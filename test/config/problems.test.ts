@@ -253,6 +253,11 @@ describe("a mistake in the configuration is an error with line and column", () =
       '2:42: error: "cert" is of use only together with "key"',
     ],
     [
+      "a CA that is none",
+      corp("url: https://a.example, tls: { ca: token }"),
+      "2:35: error: these files cannot be used for TLS: tls.ca holds no certificate in PEM",
+    ],
+    [
       "a missing CA",
       corp("url: https://a.example, tls: { ca: ./ca.pem }"),
       "2:46: error: ca.pem does not exist",
