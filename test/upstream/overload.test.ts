@@ -91,7 +91,10 @@ describe("twice the load that a service can take", () => {
     await Promise.all(before.slice(0, 20));
     const started = performance.now();
     const { answer, attempts } = await call({}, 200);
-    expect(answer).toMatchObject({ cause: "overload", detail: expect.stringMatching(/gets 2 calls at once/) });
+    expect(answer).toMatchObject({
+      cause: "overload",
+      detail: expect.stringMatching(/gets 2 calls at once/),
+    });
     expect(attempts).toBe(0);
     expect(performance.now() - started).toBeLessThan(80);
     expect((await Promise.all(before)).every(({ answer }) => "body" in answer)).toBe(true);
