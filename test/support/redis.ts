@@ -16,6 +16,17 @@ export interface RedisServer {
 
 /** Starts redis-server; `parameters` as on its command line. */
 export async function startRedis(...parameters: readonly string[]): Promise<RedisServer> {
+  // Another test may have taken the port meanwhile.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(...parameters);
+    } catch (error) {
+      if (attempt === 3) throw error;
+    }
+  }
+}
+
+async function startOnce(...parameters: readonly string[]): Promise<RedisServer> {
   const folder: TemporaryFolder = await temporaryFolder();
   const port = await freePort();
   let child: ChildProcess | null = null;

@@ -270,14 +270,14 @@ describe("a damaged file", () => {
       for (let at = 0; at < 4096; at++) bytes[page * 4096 + at] = (at * 31 + page) & 0xff;
       await writeFile(path, bytes);
       found.push(findDamage(path) !== null);
-      if (!found[found.length - 1]) {
+      const unfound = found.filter((one) => !one).length;
+      if (!found[found.length - 1] && unfound <= 4) {
         // Then it was a free one.
         const { child } = otherProcess(`
           for (let n = 0; n < 2000; n++) if (n % 500 === 0 && !store.get(keyOf(n))) process.exit(3);
           await store.close();`);
         await ended(child);
         expect([child.exitCode, child.signalCode], `page ${page}`).toEqual([0, null]);
-        if (found.filter((one) => !one).length > 3) break;
       }
     }
     expect(found).toContain(true);
