@@ -48,8 +48,14 @@ async function checkConfig(config: Config): Promise<number> {
   );
   // Those of the mappings come with them.
   for (const warning of config.warnings) if (warning.file === config.file) tally.warn(warning);
-  for (const { name, mapping } of config.services.values()) {
+  for (const { name, mapping, cache } of config.services.values()) {
     console.log(`\nservice ${name}: mapping ${mapping.name} (${mapping.file})`);
+    if (cache?.markStale) {
+      // An action has one verb: what is no DUNNO has no room for the mark.
+      console.log(
+        `  mark_stale: from a stale reply DUNNO becomes ${cache.markStale}; other actions stay as they are`,
+      );
+    }
     await checkMapping(mapping, tally);
   }
   return tally.conclude();

@@ -45,6 +45,18 @@ describe("of a configuration", () => {
     );
   });
 
+  it("says what mark_stale can mark", async () => {
+    const cache = { mark_stale: "PREPEND X-Policy: stale" };
+    const { stdout, status } = await check({
+      "pfxbridge.yaml": { services: { corp: { ...SERVICES.corp, cache } } },
+      "gate.yaml": GATE,
+    });
+    expect(status).toBe(0);
+    expect(stdout).toContain(
+      "  mark_stale: from a stale reply DUNNO becomes PREPEND X-Policy: stale; other actions stay as they are\n",
+    );
+  });
+
   it("shows what an example that fails expected, and where it stands, and ends with 1", async () => {
     const wrong = { ...EXAMPLES[1], action: "REJECT 5.7.1 something else" };
     const { status, stdout, site } = await check({
