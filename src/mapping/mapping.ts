@@ -9,6 +9,8 @@ import type { PolicyRequest } from "../postfix/request.ts";
 import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
 import type { Failure } from "../upstream/failure.ts";
 
+export { isFailure } from "../upstream/failure.ts";
+
 /** A policy request with what a decision adds to it. */
 export interface Subject {
   readonly request: PolicyRequest;
@@ -41,8 +43,4 @@ export interface Mapping {
   readonly judgesByReplyAlone?: boolean;
   render(subject: Subject): UpstreamRequest | Failure | Promise<UpstreamRequest | Failure>;
   interpret(reply: UpstreamReply, subject: Subject): Verdict | Failure | Promise<Verdict | Failure>;
-}
-
-export function isFailure<T extends object>(value: T | Failure): value is Failure {
-  return "cause" in value;
 }

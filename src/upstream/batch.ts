@@ -8,7 +8,7 @@
 import type { CallResult, Interpret } from "./call.ts";
 import { Deadline } from "./deadline.ts";
 import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
-import type { Failure } from "./failure.ts";
+import { type Failure, isFailure } from "./failure.ts";
 import type { Trace } from "./options.ts";
 
 /** What asks a service. */
@@ -117,11 +117,11 @@ export class Batcher implements Caller {
     };
     const deadline = new Deadline(left * BATCH_PART);
     const { answer } = await this.#caller.call(request, first.requestId, deadline, evaluationsIn);
-    if ("cause" in answer && (answer.cause === "http_4xx" || answer.cause === "bad_reply")) {
+    if (isFailure(answer) && (answer.cause === "http_4xx" || answer.cause === "bad_reply")) {
       this.#pausedUntil = performance.now() + PAUSE;
       this.#options.onRefused(answer.detail);
     }
-    const evaluations = "cause" in answer ? [] : answer.evaluations;
+    const evaluations = isFailure(answer) ? [] : answer.evaluations;
     for (const [index, call] of calls.entries()) {
       const evaluation = evaluations[index];
       if (evaluations.length !== calls.length || evaluation === undefined) call.goAlone();

@@ -11,7 +11,7 @@ import type { Circuit, Permit } from "./circuit.ts";
 import type { Deadline } from "./deadline.ts";
 import { messageOf } from "./errors.ts";
 import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
-import type { Failure } from "./failure.ts";
+import { type Failure, isFailure } from "./failure.ts";
 import type { CallHeaders } from "./headers.ts";
 import type { Limiter } from "./limiter.ts";
 import type { Trace } from "./options.ts";
@@ -263,10 +263,6 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const detail = `no slot became free for ${name} in time: it gets ${limiter.report.limit} calls at once (max_in_flight), and they take too long`;
     return { cause: "overload", detail };
   }
-}
-
-function isFailure<T extends object>(value: T | Failure): value is Failure {
-  return "cause" in value;
 }
 
 function uninterpreted(error: unknown): Failure {

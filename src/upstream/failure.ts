@@ -28,3 +28,8 @@ export interface Failure {
   /** From a reply's Retry-After: milliseconds to wait before another attempt (RFC 9110 §10.2.3). */
   readonly retryAfter?: number;
 }
+
+/** Whether what was hoped for is a failure. */
+export function isFailure<T extends object>(value: T | Failure): value is Failure {
+  return "cause" in value;
+}

@@ -11,10 +11,11 @@
 import { readFileSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Log } from "../../observe/log.ts";
-import { decode, encode, staleUntilOf } from "../codec.ts";
+import { encode, staleUntilOf } from "../codec.ts";
 import { isKey, isRememberable, MAX_ENTRY_SIZE } from "../limits.ts";
 import type { Remembered, Revocation, Store } from "../store.ts";
 import { Complaints } from "./complaints.ts";
+import { entryReader, type ReadEntry } from "./entry-reader.ts";
 import { type Databases, openDatabases, openFile } from "./lmdb-file.ts";
 import { LmdbRevocations } from "./lmdb-revocations.ts";
 import type { StoreOptions } from "./options.ts";
@@ -52,6 +53,7 @@ export class LmdbStore implements Store {
   readonly #secret: string | undefined;
   readonly #log: Log;
   readonly #complaints: Complaints;
+  readonly #read: ReadEntry;
   readonly #revocations: LmdbRevocations;
   readonly #timer: NodeJS.Timeout;
   /** What is not yet on the disk, and of this what has not yet been begun. */
@@ -81,6 +83,7 @@ export class LmdbStore implements Store {
     this.#secret = options.secret;
     this.#log = options.log;
     this.#complaints = new Complaints(options.log);
+    this.#read = entryReader(this.kind, options.secret, this.#complaints);
     this.#mappedAtOpen = mappedBytes();
     this.#db = openFile(path, options.log);
     this.#revocations = new LmdbRevocations(options);
@@ -105,16 +108,6 @@ export class LmdbStore implements Store {
       this.#complain(error, "a remembered decision cannot be read");
       return undefined;
     }
-  }
-
-  #read(key: string, bytes: Buffer): Remembered | undefined {
-    const entry = decode(key, bytes, this.#secret);
-    if (!("problem" in entry)) return entry;
-    this.#complaints.warn(
-      { store: this.kind, problem: entry.problem },
-      "a remembered decision was not used: it cannot be trusted",
-    );
-    return undefined;
   }
 
   set(key: string, entry: Remembered): void {

@@ -5,11 +5,12 @@
  * the log says so, another when it is back. What has been asked of Redis and not answered is bounded.
  */
 import type { Log } from "../../observe/log.ts";
-import { decode, encode } from "../codec.ts";
+import { encode } from "../codec.ts";
 import { isKey, isRememberable, MAX_ENTRY_SIZE } from "../limits.ts";
 import type { Remembered, Revocation, Store } from "../store.ts";
 import type { RedisUrl } from "../store-url.ts";
 import { Complaints } from "./complaints.ts";
+import { entryReader, type ReadEntry } from "./entry-reader.ts";
 import type { StoreOptions } from "./options.ts";
 import { type Client, createClient } from "./redis-client.ts";
 import { RedisRevocations } from "./redis-revocations.ts";
@@ -29,6 +30,7 @@ export class RedisStore implements Store {
   readonly #secret: string | undefined;
   readonly #log: Log;
   readonly #complaints: Complaints;
+  readonly #read: ReadEntry;
   readonly #client: Client;
   readonly #revocations: RedisRevocations;
   readonly #timer: NodeJS.Timeout;
@@ -43,6 +45,7 @@ export class RedisStore implements Store {
     this.#secret = options.secret;
     this.#log = options.log;
     this.#complaints = new Complaints(options.log);
+    this.#read = entryReader(this.kind, options.secret, this.#complaints);
     this.#client = createClient(url);
     this.#revocations = new RedisRevocations(this.#client, `${url.prefix}revocations`, options);
     const place = `${url.nodes.map(({ host, port }) => `${host}:${port}`).join(",")}`;
@@ -63,16 +66,6 @@ export class RedisStore implements Store {
         return undefined;
       },
     );
-  }
-
-  #read(key: string, bytes: Buffer): Remembered | undefined {
-    const entry = decode(key, bytes, this.#secret);
-    if (!("problem" in entry)) return entry;
-    this.#complaints.warn(
-      { store: this.kind, problem: entry.problem },
-      "a remembered decision was not used: it cannot be trusted",
-    );
-    return undefined;
   }
 
   set(key: string, entry: Remembered): void {
