@@ -38,6 +38,14 @@ export function openFile(path: string, log: Log): Databases {
   }
 }
 
+/** Options that lmdb has and its types have not. */
+const UNTYPED: object = {
+  // Entries are found by hash: what stands beside one on the disk is of no use.
+  noReadAhead: true,
+  // What is written at once is one transaction: its thread does not begin before the last of it is there.
+  txnStartThreshold: 1_000_000,
+};
+
 /** Opens the file once more, after `root.close()`: it was sound a moment ago. */
 export function openDatabases(path: string): Databases {
   const binary = { encoding: "binary", keyEncoding: "binary" } as const;
@@ -48,8 +56,7 @@ export function openDatabases(path: string): Databases {
     mapSize: MAP_SIZE,
     // With it, a promise that nobody can reach is rejected when the disk is full, which would end the process.
     eventTurnBatching: false,
-    // Entries are found by hash: what stands beside one on the disk is of no use.
-    ...({ noReadAhead: true } as object),
+    ...UNTYPED,
     ...binary,
   });
   return {

@@ -5,6 +5,7 @@
 import type { Revocation } from "../store.ts";
 import { Complaints } from "./complaints.ts";
 import type { Databases } from "./lmdb-file.ts";
+import type { LmdbTurns } from "./lmdb-turns.ts";
 import type { StoreOptions } from "./options.ts";
 import { decodeRevocation, encodeRevocation } from "./revocation-codec.ts";
 import { mergeOldest, RevocationFeed } from "./revocation-feed.ts";
@@ -47,20 +48,23 @@ export class LmdbRevocations {
    *
    * @throws an error when it could not be written: others, and later processes, will not hear of it
    */
-  async add({ root, revocations }: Databases, revocation: Revocation): Promise<void> {
+  async add(turns: LmdbTurns, databases: () => Databases, revocation: Revocation): Promise<void> {
     const text = encodeRevocation(revocation, this.#options.secret);
     this.#own.add(text);
     this.feed.announce(revocation);
     try {
-      await root.transaction(() => {
-        let last = numberIn(revocations.get(COUNTER));
-        void revocations.put(numberKey(++last), Buffer.from(text));
-        const merged = this.#merge(revocations);
-        if (merged !== undefined) void revocations.put(numberKey(++last), Buffer.from(merged));
-        void revocations.put(COUNTER, numberKey(last));
+      await turns.transact(databases, ({ root, revocations }, write) => {
+        write(
+          root.transaction(() => {
+            let last = numberIn(revocations.get(COUNTER));
+            void revocations.put(numberKey(++last), Buffer.from(text));
+            const merged = this.#merge(revocations);
+            if (merged !== undefined) void revocations.put(numberKey(++last), Buffer.from(merged));
+            void revocations.put(COUNTER, numberKey(last));
+          }),
+        );
       });
     } catch (error) {
-      (error as { commitError?: Promise<never> }).commitError?.catch(() => {});
       throw new Error(`it could not be written to the store: ${(error as Error).message}`);
     }
   }

@@ -9,7 +9,7 @@
  * When they have become many, the file is closed and opened again, which gives them back.
  */
 import { readFileSync } from "node:fs";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import type { Log } from "../../observe/log.ts";
 import { encode, staleUntilOf } from "../codec.ts";
 import { isKey, isRememberable, MAX_ENTRY_SIZE } from "../limits.ts";
@@ -18,6 +18,7 @@ import { Complaints } from "./complaints.ts";
 import { entryReader, type ReadEntry } from "./entry-reader.ts";
 import { type Databases, openDatabases, openFile } from "./lmdb-file.ts";
 import { LmdbRevocations } from "./lmdb-revocations.ts";
+import { LmdbTurns, type Write } from "./lmdb-turns.ts";
 import type { StoreOptions } from "./options.ts";
 
 /** Between two looks at what there is to do, in milliseconds. */
@@ -28,11 +29,8 @@ const SWEEP_STEP = 250;
 const TOLERANCE = 0.05;
 /** Entries that wait to be written; beyond that nothing more is remembered until some are. */
 const MOST_WAITING = 10_000;
-/**
- * Writes under way at once. Larger transactions free many pages at a time, and LMDB's list of free pages, when it has
- * become long and was read from the file, ends the process (mdb_freelist_save, lmdb 3.5).
- */
-const MOST_UNDER_WAY = 200;
+/** Entries written in one transaction. */
+const BATCH = 1000;
 /** Read at once for entries(). */
 const CHUNK = 100;
 /** Mapped pages beyond which the file is opened anew, in bytes. */
@@ -56,18 +54,17 @@ export class LmdbStore implements Store {
   readonly #read: ReadEntry;
   readonly #revocations: LmdbRevocations;
   readonly #timer: NodeJS.Timeout;
+  readonly #turns = new LmdbTurns();
   /** What is not yet on the disk, and of this what has not yet been begun. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #unbegun = new Set<string>();
-  #underWay = 0;
-  /** The same, and all other writes. */
-  #unsettled = 0;
-  readonly #whenSettled: (() => void)[] = [];
+  #writing: Promise<void> | null = null;
   /** More entries than there may be, by so many that nothing is remembered until some are deleted. */
   #isOverfull = false;
   #db: Databases;
-  /** While the file is opened anew, or being closed: what is to be written stays in `#waiting`. */
-  #isHeld = false;
+  /** The file is to be closed and opened anew; between the two it is away. */
+  #isToBeOpened = false;
+  #isAway = false;
   #isSweeping = false;
   #pausedUntil = 0;
   #isClosed = false;
@@ -101,6 +98,7 @@ export class LmdbStore implements Store {
     const waiting = this.#waiting.get(key);
     if (waiting !== undefined) return waiting ?? undefined;
     if (++this.#reads % READS_PER_LOOK === 0) this.#giveBackMemory();
+    if (this.#isAway) return undefined;
     try {
       const bytes = this.#db.entries.getBinaryFast(pack(key));
       return bytes === undefined ? undefined : this.#read(key, bytes);
@@ -119,7 +117,7 @@ export class LmdbStore implements Store {
   }
 
   #write(key: string, entry: Waiting): void {
-    if (this.#isClosed || this.#isPaused()) return;
+    if (this.#isClosed || this.#isPaused() || this.#turns.isStuck) return;
     if (this.#waiting.size >= MOST_WAITING && !this.#waiting.has(key)) {
       this.#complaints.warn(
         { store: this.kind, file: this.#path },
@@ -130,69 +128,60 @@ export class LmdbStore implements Store {
     if (this.#isOverfull && entry !== null) return;
     this.#waiting.set(key, entry);
     this.#unbegun.add(key);
-    this.#begin();
+    this.#writing ??= this.#writeAll();
   }
 
-  /** Begins what may be begun. */
-  #begin(): void {
-    if (this.#isHeld) return;
-    for (const key of this.#unbegun) {
-      if (this.#underWay >= MOST_UNDER_WAY) return;
-      this.#unbegun.delete(key);
-      this.#put(key, this.#waiting.get(key) ?? null);
+  /** Writes what waits, as much at a time as has come while the disk was busy. */
+  async #writeAll(): Promise<void> {
+    while (this.#unbegun.size > 0) await this.#writeSome();
+    this.#writing = null;
+  }
+
+  async #writeSome(): Promise<void> {
+    const begun: [string, Waiting][] = [];
+    try {
+      await this.#turns.transact(
+        () => this.#db,
+        (db, write) => {
+          for (const key of this.#unbegun) {
+            this.#unbegun.delete(key);
+            const entry = this.#waiting.get(key) ?? null;
+            begun.push([key, entry]);
+            this.#put(db, write, key, entry);
+            if (begun.length === BATCH) return;
+          }
+        },
+      );
+    } catch (error) {
+      this.#failed(error, "decisions could not be remembered");
+      // Nor can those that wait.
+      if (this.#turns.isStuck) this.#forgetWaiting();
     }
-  }
-
-  #put(key: string, entry: Waiting): void {
-    this.#underWay++;
-    const done = () => {
-      this.#underWay--;
+    for (const [key, entry] of begun) {
       // Another write of the same key may wait by now.
       if (this.#waiting.get(key) === entry) this.#waiting.delete(key);
-      // All at once: one transaction for each would be slow.
-      if (this.#underWay === 0) this.#begin();
-    };
-    try {
-      const { entries, expiry } = this.#db;
-      const packed = pack(key);
-      const old = entries.getBinaryFast(packed);
-      const oldEnd = old === undefined ? undefined : staleUntilOf(old);
-      const bytes = entry === null ? null : encode(key, entry, this.#secret);
-      if (bytes !== null && bytes.length > MAX_ENTRY_SIZE) {
-        done();
-        return;
-      }
-      // In this order: an entry always has its place among those to be deleted, whatever is cut short.
-      if (entry !== null) this.#follow(expiry.put(expiryKey(entry.staleUntil, packed), NOTHING));
-      const written = bytes === null ? entries.remove(packed) : entries.put(packed, bytes);
-      if (oldEnd !== undefined && oldEnd !== entry?.staleUntil) {
-        this.#follow(expiry.remove(expiryKey(oldEnd, packed)));
-      }
-      this.#follow(written);
-      written.then(done, (error) => {
-        done();
-        this.#pausedUntil = performance.now() + PAUSE;
-        this.#complain(error, "a decision could not be remembered");
-      });
-    } catch (error) {
-      done();
-      this.#complain(error, "a decision could not be remembered");
     }
   }
 
-  /** Counts a write, and gives its end; that it failed, the entry's own write tells. */
-  #follow(write: Promise<unknown>): Promise<void> {
-    this.#unsettled++;
-    const settle = (error?: unknown) => {
-      (error as { commitError?: Promise<never> } | undefined)?.commitError?.catch(() => {});
-      if (--this.#unsettled === 0) for (const tell of this.#whenSettled.splice(0)) tell();
-    };
-    return write.then(() => settle(), settle);
+  #failed(error: unknown, message: string): void {
+    this.#pausedUntil = performance.now() + PAUSE;
+    this.#complain(error, message);
   }
 
-  /** Waits until there is nothing that has been begun and not ended: the file must not be closed before. */
-  async #settled(): Promise<void> {
-    if (this.#unsettled > 0) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
+  #forgetWaiting(): void {
+    this.#waiting.clear();
+    this.#unbegun.clear();
+  }
+
+  #put({ entries, expiry }: Databases, write: Write, key: string, entry: Waiting): void {
+    const bytes = entry === null ? null : encode(key, entry, this.#secret);
+    if (bytes !== null && bytes.length > MAX_ENTRY_SIZE) return;
+    const packed = pack(key);
+    const old = entries.getBinaryFast(packed);
+    const oldEnd = old === undefined ? undefined : staleUntilOf(old);
+    if (oldEnd !== undefined && oldEnd !== entry?.staleUntil) write(expiry.remove(expiryKey(oldEnd, packed)));
+    if (entry !== null) write(expiry.put(expiryKey(entry.staleUntil, packed), NOTHING));
+    write(bytes === null ? entries.remove(packed) : entries.put(packed, bytes));
   }
 
   #isPaused(): boolean {
@@ -200,17 +189,14 @@ export class LmdbStore implements Store {
   }
 
   async count(): Promise<number> {
+    if (this.#isAway) await this.#turns.take(() => {});
     return countOf(this.#db);
   }
 
   async *entries(): AsyncGenerator<readonly [string, Remembered]> {
     let start: Buffer | undefined;
     for (;;) {
-      const chunk: [Buffer, Buffer][] = [];
-      const range = { limit: CHUNK, ...(start !== undefined && { start, exclusiveStart: true }) };
-      for (const { key, value } of this.#db.entries.getRange(range)) {
-        chunk.push([Buffer.from(key), Buffer.from(value)]);
-      }
+      const chunk = await this.#turns.take(() => this.#chunk(start));
       for (const [packed, bytes] of chunk) {
         const key = unpack(packed);
         const entry = this.#read(key, bytes);
@@ -222,9 +208,17 @@ export class LmdbStore implements Store {
     }
   }
 
-  async revoke(revocation: Revocation): Promise<void> {
-    while (this.#isHeld && !this.#isClosed) await nextTurn();
-    await this.#revocations.add(this.#db, revocation);
+  #chunk(start: Buffer | undefined): [Buffer, Buffer][] {
+    const chunk: [Buffer, Buffer][] = [];
+    const range = { limit: CHUNK, ...(start !== undefined && { start, exclusiveStart: true }) };
+    for (const { key, value } of this.#db.entries.getRange(range)) {
+      chunk.push([Buffer.from(key), Buffer.from(value)]);
+    }
+    return chunk;
+  }
+
+  revoke(revocation: Revocation): Promise<void> {
+    return this.#revocations.add(this.#turns, () => this.#db, revocation);
   }
 
   onRevocation(listener: (revocation: Revocation) => void): void {
@@ -235,14 +229,15 @@ export class LmdbStore implements Store {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#timer);
-    while (this.#isHeld || this.#unbegun.size > 0) await nextTurn();
-    await this.#settled();
-    await this.#db.root.close();
+    await this.#writing;
+    await this.#turns.take(async () => {
+      if (this.#turns.canClose) await this.#db.root.close();
+    });
   }
 
   /** What is to be done every so often. */
   #tend(): void {
-    if (this.#isHeld) return;
+    if (this.#isAway) return;
     try {
       this.#revocations.poll(this.#db);
       void this.#sweep();
@@ -254,71 +249,68 @@ export class LmdbStore implements Store {
 
   /** Deletes entries past their end, and those that end first where there are too many, step by step. */
   async #sweep(): Promise<void> {
-    if (this.#isSweeping) return;
+    if (this.#isSweeping || this.#isPaused() || this.#turns.isStuck) return;
     this.#isSweeping = true;
     try {
-      while (!this.#isHeld && !this.#isClosed && !this.#isPaused() && (await this.#sweepStep())) {
+      let isMore = true;
+      while (isMore && !this.#isClosed) {
+        await this.#turns.transact(
+          () => this.#db,
+          (db, write) => {
+            isMore = this.#sweepStep(db, write);
+          },
+        );
         await nextTurn();
       }
     } catch (error) {
-      this.#complain(error, "old decisions could not be deleted");
-    } finally {
-      this.#isSweeping = false;
+      this.#failed(error, "old decisions could not be deleted");
     }
+    this.#isSweeping = false;
   }
 
   /** True when there may be more. */
-  async #sweepStep(): Promise<boolean> {
-    const { entries, expiry } = this.#db;
+  #sweepStep({ entries, expiry }: Databases, write: Write): boolean {
     const excess = countOf(this.#db) - this.#maxEntries;
     this.#isOverfull = excess > this.#maxEntries * TOLERANCE + SWEEP_STEP;
     const limit = Math.min(SWEEP_STEP, Math.max(excess, 0));
     const range = limit > 0 ? { limit } : { limit: SWEEP_STEP, end: expiryKey(Date.now(), NOTHING) };
-    const ended: Buffer[] = [];
-    for (const key of expiry.getKeys(range)) ended.push(Buffer.from(key));
-    let last: Promise<void> | undefined;
-    for (const key of ended) {
-      const packed = key.subarray(8);
+    let ended = 0;
+    for (const key of expiry.getKeys(range)) {
+      const packed = Buffer.from(key.subarray(8));
       const bytes = entries.getBinaryFast(packed);
       // Written anew meanwhile, it has another place in this order.
-      if (bytes !== undefined && staleUntilOf(bytes) === key.readDoubleBE(0)) {
-        this.#follow(entries.remove(packed));
-      }
-      last = this.#follow(expiry.remove(key));
+      if (bytes !== undefined && staleUntilOf(bytes) === key.readDoubleBE(0)) write(entries.remove(packed));
+      write(expiry.remove(Buffer.from(key)));
+      ended++;
     }
-    await last;
-    return ended.length === SWEEP_STEP;
+    return ended === SWEEP_STEP;
   }
 
   #giveBackMemory(): void {
-    if (this.#isHeld || this.#isClosed || mappedBytes() - this.#mappedAtOpen < MOST_MAPPED) return;
-    void this.#openAnew();
+    if (this.#isToBeOpened || mappedBytes() - this.#mappedAtOpen < MOST_MAPPED) return;
+    this.#isToBeOpened = true;
+    void this.#turns.take(() => this.#openAnew());
   }
 
   async #openAnew(): Promise<void> {
-    this.#isHeld = true;
-    try {
-      await this.#settled();
-      await this.#db.root.close();
-      this.#mappedAtOpen = mappedBytes();
-      this.#db = openDatabases(this.#path);
-    } catch (error) {
-      this.#complain(error, "the store of remembered decisions could not be opened again");
+    this.#isToBeOpened = false;
+    if (this.#isClosed || !this.#turns.canClose) return;
+    this.#isAway = true;
+    await this.#db.root.close();
+    this.#mappedAtOpen = mappedBytes();
+    while (this.#isAway && !this.#isClosed) {
+      try {
+        this.#db = openDatabases(this.#path);
+        this.#isAway = false;
+      } catch (error) {
+        this.#complain(error, "the store of remembered decisions could not be opened again");
+        await delay(INTERVAL);
+      }
     }
-    this.#isHeld = false;
-    this.#begin();
-    void this.#sweep();
   }
 
   #complain(error: unknown, message: string): void {
-    const { commitError, message: reason } = error as Error & { commitError?: Promise<never> };
-    if (commitError === undefined) {
-      this.#complaints.warn({ store: this.kind, file: this.#path, reason }, message);
-      return;
-    }
-    commitError.catch((cause: Error) => {
-      this.#complaints.warn({ store: this.kind, file: this.#path, reason: cause.message }, message);
-    });
+    this.#complaints.warn({ store: this.kind, file: this.#path, reason: (error as Error).message }, message);
   }
 }
 

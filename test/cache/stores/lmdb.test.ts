@@ -43,13 +43,20 @@ async function filled(count: number): Promise<void> {
   await store.close();
 }
 
-/** Another process that works with the store at `path`, as `script` says: `store`, `keyOf`, `remembered` are there. */
-function otherProcess(script: string): { child: ChildProcess; output: () => string } {
+/**
+ * Another process that works with the store at `path`, as `script` says: `store`, `keyOf`, `remembered` are there.
+ *
+ * @param maxFileSize that its files can have, in KiB
+ */
+function otherProcess(
+  script: string,
+  maxFileSize = "unlimited",
+): { child: ChildProcess; output: () => string } {
   const built = resolve("dist/cache/stores/lmdb.js");
   const program = `
     import { createHash } from "node:crypto";
     const { LmdbStore } = await import(${JSON.stringify(built)});
-    const log = { debug() {}, info() {}, warn: console.error, error: console.error };
+    const log = { debug() {}, info() {}, warn: (_, message) => console.log(message), error: console.error };
     const store = new LmdbStore(${JSON.stringify(path)}, { maxEntries: 100_000, keep: 1e9, log });
     const keyOf = (n) => createHash("sha256").update(String(n)).digest("base64url");
     const remembered = (text) => ({
@@ -58,11 +65,15 @@ function otherProcess(script: string): { child: ChildProcess; output: () => stri
       asked: { attributes: new Map(), listener: "", recipients: [] },
     });
     ${script}`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
-    stdio: ["ignore", "pipe", "inherit"],
+  let output = "";
+  const limited = `ulimit -f ${maxFileSize}; exec "$0" "$@"`;
+  const child = spawn("bash", ["-c", limited, process.execPath, "--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stderr?.on("data", (chunk) => {
+    output += chunk;
   });
   children.push(child);
-  let output = "";
   child.stdout?.on("data", (chunk) => {
     output += chunk;
   });
@@ -218,6 +229,44 @@ describe("a store on disk that several processes share", () => {
       expect(log.lines).toEqual([]);
     }
   });
+});
+
+it("that cannot grow any more still answers, says so once, and can be closed", async () => {
+  const { child, output } = otherProcess(
+    `
+    for (let round = 0; round < 5; round++) {
+      for (let n = 0; n < 2000; n++) store.set(keyOf(round * 2000 + n), remembered("x".repeat(500)));
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    console.log(store.get(keyOf(1)) !== undefined, store.waiting);
+    await store.close();
+    console.log("closed");`,
+    "3000",
+  );
+  await ended(child);
+  expect([child.exitCode, child.signalCode]).toEqual([0, null]);
+  // Whether it is a decision or an old one that was to be deleted.
+  expect(output().match(/^(old )?decisions could not be .*/gm)).toHaveLength(1);
+  expect(output()).toMatch(/^true 0\nclosed$/m);
+  // Nothing is wrong with what there is.
+  expect(findDamage(path)).toBeNull();
+  expect(openLmdb({ maxEntries: 100_000 }).get(keyOf(1))).toBeDefined();
+});
+
+it("can be closed right after a write, again and again: the thread that writes has ended by then", async () => {
+  const others = ["a", "b", "c"].map((name) =>
+    otherProcess(`
+      const options = { maxEntries: 100_000, keep: 1e9, log };
+      await store.close();
+      for (let round = 0; round < 100; round++) {
+        const store = new LmdbStore(${JSON.stringify(path)} + "-${name}" + (round % 5), options);
+        for (let n = 0; n < [2, 5, 20, 300, 1200][round % 5]; n++) store.set(keyOf(round + " " + n), remembered("x"));
+        if (round % 3 === 0) await store.revoke({ at: Date.now(), attributes: { sender: "x" } });
+        await store.close();
+      }`),
+  );
+  await Promise.all(others.map(({ child }) => ended(child)));
+  expect(others.map(({ child }) => [child.exitCode, child.signalCode])).toEqual(others.map(() => [0, null]));
 });
 
 describe("a damaged file", () => {

@@ -1,0 +1,101 @@
+/**
+ * What changes an LMDB file, one after the other: a transaction has ended, and its thread with it, before the next one
+ * begins or the file is closed.
+ *
+ * LMDB's promises are kept a moment before the thread that writes has ended. A file closed in that moment, or opened
+ * anew, ends the process in native code (lmdb 3.5: notifyUserCallbacks, mdb_freelist_save).
+ */
+import type { Databases } from "./lmdb-file.ts";
+
+/** For one transaction, in milliseconds. It waits for the disk, which may be very slow; but some errors are never told. */
+const TIME_LIMIT = 30_000;
+
+export type Write = (written: Promise<unknown>) => void;
+
+export class LmdbTurns {
+  #last: Promise<unknown> = Promise.resolve();
+  #isStuck = false;
+  #hasFailed = false;
+
+  /** True when a transaction did not end: nothing can be written any more. */
+  get isStuck(): boolean {
+    return this.#isStuck;
+  }
+
+  /** False when the last transaction failed: LMDB would wait for its end for ever. The file is sound all the same. */
+  get canClose(): boolean {
+    return !this.#isStuck && !this.#hasFailed;
+  }
+
+  /** Does `action` when everything before it has ended, and gives what it gives. */
+  take<T>(action: () => T | Promise<T>): Promise<T> {
+    const result = this.#last.then(action);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /**
+   * Does what `change` does in one transaction, when everything before it has ended. `change` gives the promise of each
+   * write to `write`, and makes all of them at once.
+   *
+   * @throws an error that says why it could not be written
+   */
+  transact(databases: () => Databases, change: (databases: Databases, write: Write) => void): Promise<void> {
+    return this.take(async () => {
+      if (this.#isStuck) throw new Error("an earlier transaction has not ended");
+      const current = databases();
+      const writes = new Set<Promise<unknown>>();
+      let problem: Error | undefined;
+      try {
+        change(current, (written) => writes.add(written));
+      } catch (error) {
+        problem = error as Error;
+      }
+      if (writes.size > 0) {
+        const failure = await this.#end(current.root, writes);
+        this.#hasFailed = failure !== undefined;
+        problem = failure ?? problem;
+      }
+      if (problem !== undefined) throw problem;
+    });
+  }
+
+  /** Waits until the writes and their thread have ended, and gives the error of those that failed. */
+  async #end(root: Databases["root"], writes: Set<Promise<unknown>>): Promise<Error | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<Error>((resolve) => {
+      timer = setTimeout(() => {
+        this.#isStuck = true;
+        resolve(
+          new Error(
+            `not written in ${TIME_LIMIT / 1000} s; nothing more is until the bridge is started again`,
+          ),
+        );
+      }, TIME_LIMIT);
+    });
+    const ended = Promise.allSettled(writes).then(async (results) => {
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed === undefined) {
+        // Kept when the thread has ended; never, when it failed.
+        await root.flushed;
+        return undefined;
+      }
+      return causeOf(failed.reason);
+    });
+    try {
+      return await Promise.race([ended, limit]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** LMDB tells why a transaction failed when its thread has ended, in a promise within the error. */
+async function causeOf(error: Error & { commitError?: Promise<never> }): Promise<Error> {
+  try {
+    await error.commitError;
+  } catch (cause) {
+    return cause as Error;
+  }
+  return error;
+}
