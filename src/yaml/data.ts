@@ -47,7 +47,7 @@ function visit(node: unknown, key: string, walk: Walk, depth: number): unknown {
   if (walk.nodes > MAX_NODES) return null;
   if (isScalar(node)) {
     checkScalar(node, key, walk);
-    return node.value;
+    return typeof node.value === "string" ? compact(node.value) : node.value;
   }
   if (!isMap(node) && !isSeq(node) && !isAlias(node)) return null;
   if (depth > MAX_DEPTH) {
@@ -146,6 +146,14 @@ function checkComment(node: Scalar, value: string, key: string, walk: Walk): voi
     `the text ends before \`${shown}\`; quote it if it belongs, or put a blank after the # of a comment`,
     end + walk.text.slice(end).indexOf("#"),
   );
+}
+
+/**
+ * The same text in one byte a character, where that is possible. Without, a single `…` in a comment of the file makes
+ * V8 keep every text of it, and all that is put together from them for each request, in two.
+ */
+function compact(text: string): string {
+  return /[^\0-\xff]/.test(text) ? text : Buffer.from(text, "latin1").toString("latin1");
 }
 
 function sourceOf(node: Scalar, text: string): string {
