@@ -58,8 +58,9 @@ class RequestVariables {
     }
   }
 
-  get attributes(): ReadonlyMap<string, string> {
-    return this.#subject.request.attributes;
+  /** cel-js takes nothing else for a map. */
+  get attributes(): Map<string, string> {
+    return new Map(this.#subject.request.attributes);
   }
 
   get recipients(): readonly string[] {

@@ -11,7 +11,8 @@
  */
 import type { Readable, Writable } from "node:stream";
 import { isSendable } from "./action.ts";
-import { type Attributes, type Malformed, type ParserLimits, PolicyParser } from "./parser.ts";
+import type { Attributes } from "./attributes.ts";
+import { isMalformed, type Malformed, type ParserLimits, PolicyParser } from "./parser.ts";
 import { RecipientMemory } from "./recipients.ts";
 import type { PolicyRequest } from "./request.ts";
 
@@ -150,8 +151,8 @@ export class PolicyConnection {
         return;
       }
       this.#stopTimer();
-      if (next instanceof Map) this.#decide(next);
-      else this.#refuse(next as Malformed);
+      if (isMalformed(next)) this.#refuse(next);
+      else this.#decide(next);
       if (this.#gathered.length > MOST_GATHERED) this.#flush();
     }
     this.#flush();

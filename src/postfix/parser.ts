@@ -11,7 +11,7 @@
  * (pieces, CRLF, anything odd) goes line by line, and this slow way alone says what is wrong.
  */
 
-import { ATTRIBUTE_NAMES } from "./request.ts";
+import { type Attributes, readAttributes } from "./attributes.ts";
 
 /** Limits, checked as bytes come in: what is over one of them is never stored. */
 export interface ParserLimits {
@@ -30,9 +30,6 @@ export const DEFAULT_PARSER_LIMITS: ParserLimits = {
   requestBytes: 128 * 1024,
 };
 
-/** Attributes by name, as sent. */
-export type Attributes = ReadonlyMap<string, string>;
-
 /** What the client sent is no policy request. */
 export interface Malformed {
   /** For the log: what is wrong. No control characters. */
@@ -41,13 +38,8 @@ export interface Malformed {
   readonly line: number;
 }
 
-/** Names by line, as the last request had them: Postfix sends the same attributes in the same order each time. */
-const LAYOUT: string[] = [];
-const KNOWN_NAMES: ReadonlyMap<string, string> = new Map(ATTRIBUTE_NAMES.map((name) => [name, name]));
-
 const LF = 0x0a;
 const CR = 0x0d;
-const EQUALS = 0x3d;
 const NOTHING = Buffer.alloc(0);
 const UNKNOWN = -2;
 const NONE = -1;
@@ -159,23 +151,8 @@ export class PolicyParser {
     const text = this.#buffer.toString("utf8", this.#start, end + 1);
     if (text.includes("\r") || text.includes("\0")) return undefined;
 
-    const attributes = new Map<string, string>();
-    let lines = 0;
-    for (let at = 0; at < text.length; lines++) {
-      let name = LAYOUT[lines];
-      if (name === undefined || !text.startsWith(name, at) || text.charCodeAt(at + name.length) !== EQUALS) {
-        const equals = text.indexOf("=", at);
-        if (equals <= at || lines >= this.#limits.attributes) return undefined;
-        name = text.slice(at, equals);
-        if (name.includes("\n")) return undefined;
-        const known = KNOWN_NAMES.get(name);
-        if (known !== undefined) LAYOUT[lines] = known;
-      }
-      const lineEnd = text.indexOf("\n", at);
-      if (!attributes.has(name)) attributes.set(name, text.slice(at + name.length + 1, lineEnd));
-      at = lineEnd + 1;
-    }
-    if (requestTypeProblem(attributes) !== undefined) return undefined;
+    const attributes = readAttributes(text, this.#limits.attributes);
+    if (attributes === undefined || requestTypeProblem(attributes) !== undefined) return undefined;
 
     this.#start = end + 2;
     this.#searched = this.#start;
@@ -253,6 +230,10 @@ export class PolicyParser {
     this.#hold(NOTHING, 0, false);
     return this.#malformed;
   }
+}
+
+export function isMalformed(next: Attributes | Malformed): next is Malformed {
+  return "problem" in next;
 }
 
 /** People who try a policy server by hand leave `request=` out; anything else in it is another protocol. */

@@ -7,7 +7,7 @@
  * is bounded: beyond the limits recipients are left out, which is logged once for each message.
  */
 import { isRefusal } from "./action.ts";
-import type { Attributes } from "./parser.ts";
+import type { Attributes } from "./attributes.ts";
 
 /** What is remembered at most for one message. Postfix's own limit is smtpd_recipient_limit, 1000 by default. */
 export interface RecipientLimits {

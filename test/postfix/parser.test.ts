@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { Attributes } from "../../src/postfix/attributes.ts";
 import {
-  type Attributes,
   DEFAULT_PARSER_LIMITS,
+  isMalformed,
   type Malformed,
   PolicyParser,
 } from "../../src/postfix/parser.ts";
@@ -17,14 +18,14 @@ function parse(chunks: readonly Buffer[], limits = DEFAULT_PARSER_LIMITS): Parse
     parser.push(chunk);
     for (let next = parser.next(); next !== undefined; next = parser.next()) {
       out.push(plain(next));
-      if (!(next instanceof Map)) return out;
+      if (isMalformed(next)) return out;
     }
   }
   return out;
 }
 
 function plain(parsed: Attributes | Malformed): Parsed {
-  return parsed instanceof Map ? Object.fromEntries(parsed) : (parsed as Malformed);
+  return isMalformed(parsed) ? parsed : Object.fromEntries(parsed);
 }
 
 const whole = (text: string | Buffer, limits = DEFAULT_PARSER_LIMITS) => parse([Buffer.from(text)], limits);
