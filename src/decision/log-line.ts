@@ -6,7 +6,7 @@
  */
 import type { Subject } from "../mapping/mapping.ts";
 import type { LineLog } from "../observe/log.ts";
-import { quote } from "../observe/quote.ts";
+import { quoted } from "../observe/quote.ts";
 import { type AttributeName, attribute } from "../postfix/request.ts";
 import type { Decision } from "./decision.ts";
 
@@ -21,7 +21,8 @@ const ATTRIBUTES: readonly AttributeName[] = [
   "instance",
   "policy_context",
 ];
-const ATTRIBUTE_MEMBERS = ATTRIBUTES.map((name) => [name, `,"${name}":`] as const);
+/** With the end of the text before. */
+const ATTRIBUTE_MEMBERS = ATTRIBUTES.map((name, n) => [name, `${n === 0 ? "" : '"'},"${name}":"`] as const);
 
 /**
  * Logs a decision: as information, or as a warning where the service gave no answer.
@@ -35,17 +36,18 @@ export function logDecision(log: LineLog, subject: Subject, decision: Decision, 
 
 function members({ request, requestId }: Subject, decision: Decision, ms: number): string {
   const { action, source, service, mapping, cause, detail, rule, status, attempts, age } = decision;
-  let line = `"request_id":"${requestId}","listener":${quote(request.listener)}`;
-  if (service !== undefined) line += `,"service":${quote(service)}`;
-  if (mapping !== undefined) line += `,"mapping":${quote(mapping)}`;
-  line += `,"action":${action === null ? "null" : quote(action)},"source":"${source}"`;
-  if (cause !== undefined) line += `,"cause":"${cause}"`;
-  if (detail !== undefined) line += `,"detail":${quote(detail)}`;
-  if (rule !== undefined) line += `,"rule":${rule}`;
+  let line = `"request_id":"${requestId}","listener":"${quoted(request.listener)}`;
+  if (service !== undefined) line += `","service":"${quoted(service)}`;
+  if (mapping !== undefined) line += `","mapping":"${quoted(mapping)}`;
+  line += action === null ? `","action":null` : `","action":"${quoted(action)}"`;
+  line += `,"source":"${source}`;
+  if (cause !== undefined) line += `","cause":"${cause}`;
+  if (detail !== undefined) line += `","detail":"${quoted(detail)}`;
+  line += rule === undefined ? '"' : `","rule":${rule}`;
   if (status !== undefined) line += `,"status":${status}`;
   line += `,"attempts":${attempts}`;
   if (age !== undefined) line += `,"age":${age}`;
   line += `,"ms":${Math.round(ms * 10) / 10}`;
-  for (const [name, member] of ATTRIBUTE_MEMBERS) line += member + quote(attribute(request, name));
-  return `${line},"msg":"decision"`;
+  for (const [name, member] of ATTRIBUTE_MEMBERS) line += member + quoted(attribute(request, name));
+  return `${line}","msg":"decision"`;
 }

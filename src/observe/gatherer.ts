@@ -9,22 +9,25 @@ const LONGEST_WAIT = 100;
 
 export class Gatherer {
   readonly #most: number;
+  readonly #sizeOf: (line: string) => number;
   readonly #write: (lines: string) => void;
   #lines = "";
   #size = 0;
   #timer: NodeJS.Timeout | null = null;
 
   /**
-   * @param most bytes that go out together; 0: each line at once
+   * @param most that goes out together, by `sizeOf`; 0: each line at once
+   * @param sizeOf in bytes where a write must not be larger, else whatever is quick
    * @param write takes whole lines
    */
-  constructor(most: number, write: (lines: string) => void) {
+  constructor(most: number, sizeOf: (line: string) => number, write: (lines: string) => void) {
     this.#most = most;
+    this.#sizeOf = sizeOf;
     this.#write = write;
   }
 
   add(line: string): void {
-    const size = Buffer.byteLength(line);
+    const size = this.#sizeOf(line);
     if (this.#size + size > this.#most) this.flush();
     this.#lines += line;
     this.#size += size;

@@ -27,9 +27,9 @@ export interface Log {
 export interface LineLog extends Log {
   isLevelEnabled(level: LogLevel): boolean;
   /**
-   * A line whose members are JSON already, without braces: what `quote` gives, numbers and the like.
+   * A line whose members are JSON already, without braces: what `quoted` gives, numbers and the like.
    *
-   *     log.line("info", `"sender":${quote(sender)},"msg":"decision"`)
+   *     log.line("info", `"sender":"${quoted(sender)}","msg":"decision"`)
    */
   line(level: LogLevel, members: string): void;
 }
@@ -52,8 +52,8 @@ export interface LogOptions {
 
 /** Lines that wait for a slow reader, in bytes; what comes after is dropped. */
 const MAX_WAITING = 16 * 1024 * 1024;
-/** Written together, in bytes, where nobody else writes. */
-const GATHERED = 16 * 1024;
+/** Written together, in characters, where nobody else writes. */
+const GATHERED = 64 * 1024;
 /** What makes a line readable may make it longer. */
 const ATOMIC_PRETTY = ATOMIC_WRITE / 2;
 
@@ -78,7 +78,8 @@ export function openLog(options: LogOptions, mask: (line: string) => string): Op
   if (options.quiet && options.file === undefined) return SILENT;
   const destination = openDestination(options);
   const gathered = isPretty(options) ? 0 : options.shared ? ATOMIC_WRITE : GATHERED;
-  const gatherer = new Gatherer(gathered, (lines) => destination.write(lines));
+  const sizeOf = options.shared ? Buffer.byteLength : (line: string) => line.length;
+  const gatherer = new Gatherer(gathered, sizeOf, (lines) => destination.write(lines));
   const write = lineWriter(gatherer, options, mask);
   const { level, worker } = options;
   return {
