@@ -1,12 +1,11 @@
 /** Which file a service's `mapping:` means: one that is shipped, by its name, or a path. */
 import { readdirSync } from "node:fs";
-import { dirname, extname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, extname, join, resolve } from "node:path";
+import { ROOT } from "../root.ts";
 import { excerpt } from "../yaml/excerpt.ts";
 import { suggestion } from "../yaml/nearest.ts";
 
-/** Beside src/ in a checkout, beside dist/ in a package. */
-const SHIPPED = fileURLToPath(new URL("../../mappings/", import.meta.url));
+const SHIPPED = join(ROOT, "mappings");
 const EXTENSION = ".yaml";
 
 /**
@@ -19,7 +18,7 @@ const EXTENSION = ".yaml";
 export function findMapping(use: string, relativeTo: string): string {
   if (use.includes("/") || extname(use) !== "") return resolve(dirname(resolve(relativeTo)), use);
   const names = shippedMappings();
-  if (names.includes(use)) return `${SHIPPED}${use}${EXTENSION}`;
+  if (names.includes(use)) return join(SHIPPED, `${use}${EXTENSION}`);
   throw new Error(
     `there is no mapping "${excerpt(use)}"${suggestion(use, names)}. Shipped are ${names.join(", ")}; a file of your own is written with its path, as in ./${excerpt(use)}${EXTENSION}`,
   );

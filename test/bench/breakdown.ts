@@ -27,7 +27,7 @@ export async function breakdown(bench: Bench): Promise<void> {
   const folder = await temporaryFolder();
   try {
     const nodeOptions = ["--cpu-prof", `--cpu-prof-dir=${folder.path}`, `--cpu-prof-interval=${INTERVAL}`];
-    const bridge = await startBridge(bench.service.origin, { nodeOptions });
+    const bridge = await startBridge(bench.service.origin, { modules: true, nodeOptions });
     const begin = performance.now() - bridge.startedAt + 1000 * bench.warmup;
     const { coreRate } = await decisions({ ...bench, seconds: SECONDS }, bridge).finally(bridge.stop);
     const [file] = await readdir(folder.path);
@@ -86,14 +86,14 @@ function print(title: string, times: readonly [string, number][]): void {
   console.log("");
 }
 
-/** A path as it is known here: below dist or node_modules. */
+/** A path as it is known here: below src or node_modules. */
 function place(url: string): string {
-  return url.replace(/^.*\/node_modules\//, "").replace(/^.*\/dist\//, "dist/");
+  return url.replace(/^.*\/node_modules\//, "").replace(/^.*\/dist\/src\//, "src/");
 }
 
 /** A package, a room of the bridge, or Node itself. */
 function part(url: string): string {
   if (url.startsWith("node:")) return url.split("/").slice(0, 2).join("/");
   const [first = "", second = ""] = place(url).split("/");
-  return first.startsWith("@") || first === "dist" ? `${first}/${second}` : first;
+  return first.startsWith("@") || first === "src" ? `${first}/${second}` : first;
 }

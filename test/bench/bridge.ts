@@ -9,6 +9,8 @@ import { type Place, placed } from "./cores.ts";
 
 /** Seen from where this file is once it is compiled: dist/test/bench. */
 const COMMAND = resolve(import.meta.dirname, "../../main.js");
+/** The same, each module in its own file. */
+const MODULES = resolve(import.meta.dirname, "../../src/main.js");
 const START_TIMEOUT = 15_000;
 
 export interface BridgeOptions {
@@ -18,6 +20,8 @@ export interface BridgeOptions {
   readonly config?: object;
   readonly mapping?: string;
   readonly place?: Place;
+  /** Run from the modules, so that a profile says where things are. */
+  readonly modules?: boolean;
   /** For node, such as --cpu-prof. */
   readonly nodeOptions?: readonly string[];
 }
@@ -36,7 +40,14 @@ export class UnknownKey extends Error {}
 
 /** @throws UnknownKey, or Error with what the bridge printed when it did not start */
 export async function startBridge(url: string, options: BridgeOptions = {}): Promise<RunningBridge> {
-  const { service = {}, config = {}, mapping = "rest", place = "bridge", nodeOptions = [] } = options;
+  const {
+    service = {},
+    config = {},
+    mapping = "rest",
+    place = "bridge",
+    modules = false,
+    nodeOptions = [],
+  } = options;
   const folder = await temporaryFolder();
   const port = await freePort();
   const file = join(folder.path, "pfxbridge.yaml");
@@ -52,7 +63,7 @@ export async function startBridge(url: string, options: BridgeOptions = {}): Pro
   const startedAt = performance.now();
   const [command, parameters] = placed(place, process.execPath, [
     ...nodeOptions,
-    COMMAND,
+    modules ? MODULES : COMMAND,
     "serve",
     "-c",
     file,

@@ -95,7 +95,7 @@ const READ = `
 function run(path: string, work: string, entries: number): Figures {
   const program = `
     import { createHash } from "node:crypto";
-    import { LmdbStore } from ${JSON.stringify(resolve("dist/cache/stores/lmdb.js"))};
+    import { LmdbStore } from ${JSON.stringify(resolve("dist/src/cache/stores/lmdb.js"))};
     const entries = ${entries};
     const log = { debug() {}, info() {}, warn: console.error, error: console.error };
     const store = new LmdbStore(${JSON.stringify(path)}, { maxEntries: 2_000_000, keep: 1e9, log });

@@ -15,8 +15,8 @@ afterAll(() => folder.remove());
 let sockets = 0;
 const freshPath = () => join(folder.path, `s${sockets++}`);
 const unix = (path: string): Endpoint => ({ kind: "unix", path });
-/** For a process of its own; made by `npm run build`. */
-const BUILT = new URL("../../dist/postfix/listener.js", import.meta.url).href;
+/** For a process of its own; made by `npm run compile`. */
+const BUILT = new URL("../../dist/src/postfix/listener.js", import.meta.url).href;
 const isRoot = process.getuid?.() === 0;
 
 /** What stands in the way of listening. */

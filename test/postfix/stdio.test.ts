@@ -7,11 +7,11 @@ import type { Endpoint } from "../../src/postfix/endpoint.ts";
 import { formatRequest, PolicyClient } from "../support/policy-client.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-/** A process that serves its standard input and output, as `serve --stdio` does; needs `npm run build`. */
+/** A process that serves its standard input and output, as `serve --stdio` does; needs `npm run compile`. */
 const PROGRAM = [
   "--input-type=module",
   "-e",
-  `import { serveStdio } from ${JSON.stringify(new URL("../../dist/postfix/stdio.js", import.meta.url).href)};
+  `import { serveStdio } from ${JSON.stringify(new URL("../../dist/src/postfix/stdio.js", import.meta.url).href)};
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const handle = async ({ attributes }) => {
     await new Promise((resolve) => setTimeout(resolve, Number(attributes.get("ms") ?? 0)));

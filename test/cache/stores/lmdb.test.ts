@@ -52,7 +52,7 @@ function otherProcess(
   script: string,
   maxFileSize = "unlimited",
 ): { child: ChildProcess; output: () => string } {
-  const built = resolve("dist/cache/stores/lmdb.js");
+  const built = resolve("dist/src/cache/stores/lmdb.js");
   const program = `
     import { createHash } from "node:crypto";
     const { LmdbStore } = await import(${JSON.stringify(built)});
