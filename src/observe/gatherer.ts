@@ -9,39 +9,40 @@ const LONGEST_WAIT = 100;
 
 export class Gatherer {
   readonly #most: number;
-  readonly #sizeOf: (line: string) => number;
-  readonly #write: (lines: string) => void;
-  #lines = "";
+  readonly #write: (lines: Buffer) => void;
+  /** Lines as they go out; nobody keeps the text that they were put together from. */
+  #lines: Buffer | null = null;
   #size = 0;
   #timer: NodeJS.Timeout | null = null;
 
   /**
-   * @param most that goes out together, by `sizeOf`; 0: each line at once
-   * @param sizeOf in bytes where a write must not be larger, else whatever is quick
-   * @param write takes whole lines
+   * @param most bytes that go out together; 0: each line at once
+   * @param write takes whole lines, to keep
    */
-  constructor(most: number, sizeOf: (line: string) => number, write: (lines: string) => void) {
+  constructor(most: number, write: (lines: Buffer) => void) {
     this.#most = most;
-    this.#sizeOf = sizeOf;
     this.#write = write;
   }
 
   add(line: string): void {
-    const size = this.#sizeOf(line);
+    const size = Buffer.byteLength(line);
     if (this.#size + size > this.#most) this.flush();
-    this.#lines += line;
-    this.#size += size;
-    if (this.#size >= this.#most) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), LONGEST_WAIT).unref();
+    if (size > this.#most) {
+      this.#write(Buffer.from(line));
+      return;
+    }
+    this.#lines ??= Buffer.allocUnsafeSlow(this.#most);
+    this.#size += this.#lines.write(line, this.#size);
+    this.#timer ??= setTimeout(() => this.flush(), LONGEST_WAIT).unref();
   }
 
   /** Writes what waits. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#lines === "") return;
-    const lines = this.#lines;
-    this.#lines = "";
+    if (this.#lines === null) return;
+    const lines = this.#lines.subarray(0, this.#size);
+    this.#lines = null;
     this.#size = 0;
     this.#write(lines);
   }

@@ -52,7 +52,7 @@ export interface LogOptions {
 
 /** Lines that wait for a slow reader, in bytes; what comes after is dropped. */
 const MAX_WAITING = 16 * 1024 * 1024;
-/** Written together, in characters, where nobody else writes. */
+/** Written together, in bytes, where nobody else writes. */
 const GATHERED = 64 * 1024;
 /** What makes a line readable may make it longer. */
 const ATOMIC_PRETTY = ATOMIC_WRITE / 2;
@@ -78,8 +78,7 @@ export function openLog(options: LogOptions, mask: (line: string) => string): Op
   if (options.quiet && options.file === undefined) return SILENT;
   const destination = openDestination(options);
   const gathered = isPretty(options) ? 0 : options.shared ? ATOMIC_WRITE : GATHERED;
-  const sizeOf = options.shared ? Buffer.byteLength : (line: string) => line.length;
-  const gatherer = new Gatherer(gathered, sizeOf, (lines) => destination.write(lines));
+  const gatherer = new Gatherer(gathered, (lines) => writeTo(destination, lines));
   const write = lineWriter(gatherer, options, mask);
   const { level, worker } = options;
   return {
@@ -171,12 +170,18 @@ function openDestination(options: LogOptions): Destination {
     // Never synchronously: a terminal that is held (Ctrl-S) would hold the decisions.
     sync: false,
     minLength: 0,
+    contentMode: "buffer",
     ...(options.shared && { maxWrite: ATOMIC_WRITE }),
     maxLength: MAX_WAITING,
   });
   // Standard output closed, disk full: the log is lost, the decisions go on.
   destination.on("error", () => {});
   return destination;
+}
+
+/** The type of pino's destination knows of texts only; sonic-boom, which it is, takes bytes in this mode. */
+function writeTo(destination: Destination, lines: Buffer): void {
+  (destination as unknown as { write(lines: Buffer): void }).write(lines);
 }
 
 function lineWriter(

@@ -14,10 +14,11 @@ export type Attributes = ReadonlyMap<string, string>;
 interface Layout {
   readonly names: readonly string[];
   readonly lines: ReadonlyMap<string, number>;
+  /** How each line begins: its name, and the equals sign. */
+  readonly beginnings: readonly Uint8Array[];
 }
 
 const KNOWN_NAMES: ReadonlySet<string> = new Set(ATTRIBUTE_NAMES);
-const EQUALS = 0x3d;
 const LF = 0x0a;
 
 /** Those of the last requests: one for each version of Postfix that asks. */
@@ -25,35 +26,46 @@ const layouts: Layout[] = [];
 const MOST_LAYOUTS = 4;
 
 /**
- * The attributes in `text`, lines of `name=value`, each with its line end.
+ * The attributes in lines of `name=value`, each with its line end.
  *
+ * @param bytes of which those from `begin` on, as many as there are characters, are the text, where all of it is ASCII
  * @returns undefined when a line has no name, or there are more than `most` lines
  */
-export function readAttributes(text: string, most: number): Attributes | undefined {
-  for (const layout of layouts) {
-    const attributes = inLayout(layout, text, most);
-    if (attributes !== undefined) return attributes;
+export function readAttributes(
+  text: string,
+  bytes: Uint8Array,
+  begin: number,
+  end: number,
+  most: number,
+): Attributes | undefined {
+  // A character that takes more than a byte would stand elsewhere in the text.
+  if (text.length === end - begin) {
+    for (const layout of layouts) {
+      const starts = layout.names.length <= most ? startsOfLines(layout, bytes, begin, end) : undefined;
+      if (starts !== undefined) return new LaidOutAttributes(layout, text, starts);
+    }
   }
   return inAnyLayout(text, most);
 }
 
-function inLayout(layout: Layout, text: string, most: number): Attributes | undefined {
-  const { names } = layout;
-  if (names.length > most) return undefined;
-  const starts = new Array<number>(names.length + 1);
-  let at = 0;
-  for (let line = 0; line < names.length; line++) {
-    const name = names[line]!;
-    if (!text.startsWith(name, at) || text.charCodeAt(at + name.length) !== EQUALS) return undefined;
-    starts[line] = at;
-    at += name.length + 1;
-    // Most values are short or empty: a search would cost more than it saves.
-    while (text.charCodeAt(at) !== LF) at++;
+/** Where each line begins, from `begin`, and where the last one ends; undefined where the names are others. */
+function startsOfLines(
+  { beginnings }: Layout,
+  bytes: Uint8Array,
+  begin: number,
+  end: number,
+): number[] | undefined {
+  const starts = new Array<number>(beginnings.length + 1);
+  let at = begin;
+  for (let line = 0; line < beginnings.length; line++) {
+    const beginning = beginnings[line]!;
+    starts[line] = at - begin;
+    for (let n = 0; n < beginning.length; n++, at++) if (bytes[at] !== beginning[n]) return undefined;
+    while (bytes[at] !== LF) at++;
     at++;
   }
-  if (at !== text.length) return undefined;
-  starts[names.length] = at;
-  return new LaidOutAttributes(layout, text, starts);
+  starts[beginnings.length] = at - begin;
+  return at === end ? starts : undefined;
 }
 
 function inAnyLayout(text: string, most: number): Attributes | undefined {
@@ -75,7 +87,11 @@ function learn(sent: readonly string[]): void {
   if (!sent.every((name) => KNOWN_NAMES.has(name))) return;
   // Our own names, not cut out of somebody's request.
   const names = sent.map((name) => ATTRIBUTE_NAMES.find((known) => known === name)!);
-  layouts.unshift({ names, lines: new Map(names.map((name, line) => [name, line])) });
+  layouts.unshift({
+    names,
+    lines: new Map(names.map((name, line) => [name, line])),
+    beginnings: names.map((name) => Buffer.from(`${name}=`)),
+  });
   layouts.length = Math.min(layouts.length, MOST_LAYOUTS);
 }
 

@@ -151,7 +151,7 @@ export class PolicyParser {
     const text = this.#buffer.toString("utf8", this.#start, end + 1);
     if (text.includes("\r") || text.includes("\0")) return undefined;
 
-    const attributes = readAttributes(text, this.#limits.attributes);
+    const attributes = readAttributes(text, this.#buffer, this.#start, end + 1, this.#limits.attributes);
     if (attributes === undefined || requestTypeProblem(attributes) !== undefined) return undefined;
 
     this.#start = end + 2;
