@@ -2,6 +2,7 @@
 import type { Config } from "../config/config.ts";
 import { findConfig } from "../config/find.ts";
 import { loadConfig } from "../config/load.ts";
+import { missingOnMachine } from "../config/machine.ts";
 import { findMapping, shippedMappings } from "../mapping/find.ts";
 import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
 import { visible } from "../observe/visible.ts";
@@ -36,18 +37,21 @@ export const check: Command = {
       return checkMappings(shippedMappings());
     }
     const config = await loadConfig(file);
+    // Before root's rights are gone: what the bridge opens as root need not be its user's to see.
+    const missing = await missingOnMachine(config);
     becomeUser(config);
-    return checkConfig(config);
+    return checkConfig(config, missing);
   },
 };
 
-async function checkConfig(config: Config): Promise<number> {
+async function checkConfig(config: Config, missing: readonly Problem[]): Promise<number> {
   const tally = new Tally();
   console.log(
     `${config.file}: ${counted(config.services.size, "service")}, ${counted(config.routes.length, "route")}`,
   );
   // Those of the mappings come with them.
   for (const warning of config.warnings) if (warning.file === config.file) tally.warn(warning);
+  for (const warning of missing) tally.warn(warning);
   for (const { name, mapping, cache } of config.services.values()) {
     console.log(`\nservice ${name}: mapping ${mapping.name} (${mapping.file})`);
     if (cache?.markStale) {

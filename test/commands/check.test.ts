@@ -84,6 +84,31 @@ describe("of a configuration", () => {
     expect(stdout).toMatch(/\n {2}no examples\n\n0 examples passed, 0 failed, 1 warning\n$/);
   });
 
+  it("warns of users, groups and folders that this machine has not", async () => {
+    const { status, stdout, site } = await check({
+      "pfxbridge.yaml": {
+        services: SERVICES,
+        listen: [
+          { endpoint: "unix:/nowhere/policy", owner: "nobody-of-that-name", group: "no-such-group" },
+          "inet:127.0.0.1:9998",
+        ],
+        log: { file: "/nowhere/log/pfxbridge.log" },
+      },
+      "gate.yaml": GATE,
+    });
+    expect(status).toBe(0);
+    const warnings = stdout.split("\n").filter((line) => line.startsWith("  ! "));
+    expect(warnings).toEqual([
+      expect.stringContaining('there is no user "nobody-of-that-name" in /etc/passwd; create it'),
+      expect.stringContaining('there is no group "no-such-group" in /etc/group; create it'),
+      expect.stringMatching(
+        /listen .*: there is no folder \/nowhere; create it, or choose another \(on this machine\)$/,
+      ),
+      expect.stringContaining("log.file: there is no folder /nowhere/log; create it"),
+    ]);
+    for (const warning of warnings) expect(warning).toContain(`${site.config}: warning: `);
+  });
+
   it("warns that a bounce or several recipients cannot be asked about", async () => {
     const { status, stdout } = await check({
       "pfxbridge.yaml": { services: SERVICES },
