@@ -23,7 +23,7 @@ import type { ReplyOptions } from "./reply.ts";
 import { type CompiledRequest, compileRequest } from "./request.ts";
 import { applyRules, compileRules, judgeByReplyAlone, type Rule } from "./rules.ts";
 import { type MappingDefinition, mappingSchema } from "./schema.ts";
-import { warnOfRules } from "./warnings.ts";
+import { warnOfExamples, warnOfRules } from "./warnings.ts";
 
 export interface LoadOptions {
   /** As the configuration names it. */
@@ -164,9 +164,14 @@ function compileMapping(definition: MappingDefinition, document: YamlDocument): 
     request,
     rules,
     soap: definition.request.soap !== undefined,
-    warnings: [...warnOfRules(definition.response, rules)].map(([index, message]) =>
-      document.problem(["response", index], message, { severity: "warning" }),
-    ),
+    warnings: [
+      ...[...warnOfRules(definition.response, rules)].map(([index, message]) =>
+        document.problem(["response", index], message, { severity: "warning" }),
+      ),
+      ...[...warnOfExamples(definition.examples)].map(([path, message]) =>
+        document.problem(["examples", ...path], message, { severity: "warning", key: true }),
+      ),
+    ],
     examples: definition.examples.map((example, index) => ({
       definition: example,
       line: document.problem(["examples", index], "").line ?? 1,

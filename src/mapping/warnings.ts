@@ -1,5 +1,10 @@
-/** Rules that do what they say and perhaps not what was meant: those that permit replies of any shape. */
+/** What does as it says and perhaps not as it was meant: rules that permit replies of any shape, misspelt attributes. */
+import { ATTRIBUTE_NAMES } from "../postfix/request.ts";
+import { excerpt } from "../yaml/excerpt.ts";
+import { suggestion } from "../yaml/nearest.ts";
+import type { Path } from "../yaml/position.ts";
 import type { Rule, RuleDefinition } from "./rules.ts";
+import type { ExampleDefinition } from "./schema.ts";
 
 const PERMITTING: ReadonlySet<string> = new Set(["OK", "RELAY", "DUNNO", "PREPEND", "INFO", "WARN"]);
 const CONTENT = ["body", "text", "headers"] as const;
@@ -39,4 +44,17 @@ const NEGATIONS = new RegExp(String.raw`!\s*\([^()]*(?:\([^()]*\)[^()]*)*\)|!\s*
 function onlyDenies(when: string): boolean {
   const rest = when.replace(NEGATIONS, "");
   return !CONTENT.some((name) => new RegExp(String.raw`\b${name}\b`).test(rest));
+}
+
+const EXAMPLE_NAMES: ReadonlySet<string> = new Set([...ATTRIBUTE_NAMES, "recipients", "listener"]);
+
+/** An attribute that Postfix does not send may be a slip, and the example then shows something else than it seems to. */
+export function* warnOfExamples(examples: readonly ExampleDefinition[]): Iterable<[Path, string]> {
+  for (const [index, { request }] of examples.entries()) {
+    for (const name of Object.keys(request)) {
+      if (EXAMPLE_NAMES.has(name)) continue;
+      const message = `Postfix sends no attribute "${excerpt(name)}"${suggestion(name, EXAMPLE_NAMES)}`;
+      yield [[index, "request", name], message];
+    }
+  }
 }

@@ -84,6 +84,22 @@ describe("of a configuration", () => {
     expect(stdout).toMatch(/\n {2}no examples\n\n0 examples passed, 0 failed, 1 warning\n$/);
   });
 
+  it("warns of an attribute in an example that Postfix does not send", async () => {
+    const request = { sender: "a@example.net", recipent: "b@example.org", recipients: [], listener: "x" };
+    const { status, stdout, site } = await check({
+      "pfxbridge.yaml": { services: SERVICES },
+      "gate.yaml": { ...GATE, examples: [{ name: "a slip", request }] },
+    });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      new RegExp(
+        `^ {2}! ${site.path("gate.yaml")}:\\d+:\\d+: warning: Postfix sends no attribute "recipent"; did you mean "recipient"\\?$`,
+        "m",
+      ),
+    );
+    expect(stdout).toMatch(/\n1 example passed, 0 failed, 1 warning\n$/);
+  });
+
   it("warns of users, groups and folders that this machine has not", async () => {
     const { status, stdout, site } = await check({
       "pfxbridge.yaml": {
