@@ -20,20 +20,28 @@ export async function openStore(url: StoreUrl, options: StoreOptions): Promise<S
   switch (url.kind) {
     case "memory":
       return new MemoryStore(options);
-    case "redis": {
-      const { RedisStore } = await import("./stores/redis.ts");
-      return guard(new RedisStore(url, options), options);
-    }
+    case "redis":
     case "lmdb":
       try {
-        const { LmdbStore } = await import("./stores/lmdb.ts");
-        return new LmdbStore(url.path, options);
+        return await openOutside(url, options);
       } catch (error) {
         options.log.error(
-          { store: "lmdb", reason: (error as Error).message },
+          { store: url.kind, reason: (error as Error).message },
           "the store of remembered decisions cannot be opened: they are kept in memory, and a restart will forget them",
         );
         return new MemoryStore(options);
       }
   }
+}
+
+async function openOutside(
+  url: Exclude<StoreUrl, { readonly kind: "memory" }>,
+  options: StoreOptions,
+): Promise<Store> {
+  if (url.kind === "lmdb") {
+    const { LmdbStore } = await import("./stores/lmdb.ts");
+    return new LmdbStore(url.path, options);
+  }
+  const { RedisStore } = await import("./stores/redis.ts");
+  return guard(new RedisStore(url, options), options);
 }

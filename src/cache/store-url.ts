@@ -8,7 +8,8 @@
  *     redis+cluster://[USER:PASSWORD@]HOST[:PORT],…
  *
  * For Redis `?prefix=TEXT` begins every key; for Sentinel `sentinel_username` and `sentinel_password` sign in to the
- * Sentinels. What has a special meaning in a URL is percent-encoded.
+ * Sentinels; for TLS `ca` is the file of the authority's certificate, where the system does not know it. What has a special
+ * meaning in a URL is percent-encoded.
  */
 
 interface RedisNode {
@@ -22,6 +23,8 @@ export interface RedisUrl {
   /** One, or for Sentinel and Cluster those that are asked first. */
   readonly nodes: readonly RedisNode[];
   readonly tls: boolean;
+  /** A PEM file. */
+  readonly ca?: string;
   readonly username?: string;
   readonly password?: string;
   readonly sentinelUsername?: string;
@@ -41,7 +44,7 @@ const EXPECTED =
   "expected memory, lmdb:PATH, redis://HOST:PORT, rediss://HOST:PORT, redis+sentinel://HOST:PORT,…/NAME or redis+cluster://HOST:PORT,…";
 const REDIS = /^(?:redis|valkey)(s?)(?:\+(sentinel|cluster))?:\/\/(.*)$/s;
 const REST = /^(?:([^@/?]*)@)?([^/?@]*)(?:\/([^?]*))?(?:\?(.*))?$/s;
-const PARAMETERS: ReadonlySet<string> = new Set(["prefix", "sentinel_username", "sentinel_password"]);
+const PARAMETERS: ReadonlySet<string> = new Set(["prefix", "ca", "sentinel_username", "sentinel_password"]);
 const DEFAULT_PREFIX = "pfxbridge:";
 
 /**
@@ -59,7 +62,7 @@ export function parseStoreUrl(
   const redis = REDIS.exec(text);
   if (redis === null) return { problem: `not a store; ${EXPECTED}` };
   try {
-    return parseRedis(redis[1] === "s", redis[2], redis[3] ?? "");
+    return parseRedis(redis[1] === "s", redis[2], redis[3] ?? "", resolve);
   } catch (error) {
     // decodeURIComponent's; the text holds a password, so it is not repeated.
     return { problem: error instanceof URIError ? "a % that is no %-encoding; write %25" : EXPECTED };
@@ -80,6 +83,7 @@ function parseRedis(
   tls: boolean,
   mode: string | undefined,
   rest: string,
+  resolve: (path: string) => string,
 ): StoreUrl | { readonly problem: string } {
   const [, user, hosts = "", path = "", query = ""] = REST.exec(rest) ?? [];
   const nodes = hosts
@@ -111,6 +115,8 @@ function parseRedis(
       return { problem: `unknown parameter "${parameter}"; there are ${[...PARAMETERS].join(", ")}` };
     }
   }
+  const ca = parameters.get("ca");
+  if (ca !== null && !tls) return { problem: "ca is for TLS: write rediss:// with two s" };
   const colon = user?.indexOf(":") ?? -1;
   const username = user === undefined ? "" : decodeURIComponent(colon < 0 ? user : user.slice(0, colon));
   const password = user === undefined || colon < 0 ? "" : decodeURIComponent(user.slice(colon + 1));
@@ -121,6 +127,7 @@ function parseRedis(
     mode: (mode ?? "single") as RedisUrl["mode"],
     nodes: nodes as RedisNode[],
     tls,
+    ...(ca && { ca: resolve(ca) }),
     ...(username && { username }),
     ...(password && { password }),
     ...(sentinelUsername && { sentinelUsername }),

@@ -1,4 +1,5 @@
 /** `cache` and `warm` of a service: which decisions are remembered, where, and for how long. */
+import { accessSync, constants } from "node:fs";
 import { parseStoreUrl, type StoreUrl } from "../cache/open-store.ts";
 import { ExpressionError } from "../expression/expression.ts";
 import { createScope } from "../expression/scope.ts";
@@ -92,8 +93,19 @@ function readStore(text: string, path: Path, report: Report, masker: Masker): St
     for (const password of [store.password, store.sentinelPassword]) {
       if (password !== undefined) masker.add(password);
     }
+    const problem = store.ca === undefined ? undefined : unreadable(store.ca);
+    if (problem !== undefined) report.error(path, `ca: ${problem}`);
   }
   return store;
+}
+
+function unreadable(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    return `${file} cannot be read (${(error as NodeJS.ErrnoException).code})`;
+  }
 }
 
 function readKey(text: string, path: Path, report: Report): Template | null {

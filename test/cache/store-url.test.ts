@@ -15,6 +15,7 @@ describe("cache.store", () => {
     ],
     ["valkey://[::1]:7000/2", { mode: "single", nodes: [{ host: "::1", port: 7000 }], db: 2 }],
     ["rediss://me:p%40ss@cache?prefix=mx:", { tls: true, username: "me", password: "p@ss", prefix: "mx:" }],
+    ["rediss://cache?ca=ca.pem", { tls: true, ca: "/etc/pfxbridge/ca.pem" }],
     ["redis://:word@cache", { password: "word" }],
     [
       "redis+sentinel://:pw@a,b:1/main/3?sentinel_password=s",
@@ -49,6 +50,7 @@ describe("cache.store", () => {
     ["redis://a/x", /number of a database/],
     ["redis://u:%zz@a", /%25/],
     ["redis://a?prefx=x", /unknown parameter "prefx"/],
+    ["redis://a?ca=ca.pem", /rediss:\/\//],
     ["redis+sentinel://a,b", /master's name/],
     ["redis+cluster://a/1", /database 0 only/],
   ])("refuses %s", (text, problem) => {

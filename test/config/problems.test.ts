@@ -59,6 +59,11 @@ describe("a mistake in the configuration is an error with line and column", () =
       '1:1: error: there is neither a service nor a route; name the authorization service under "services"',
     ],
     [
+      "an authority's certificate that is not there",
+      corp('url: https://a.example, cache: { store: "rediss://a?ca=ca.pem" }'),
+      "2:51: error: ca: ca.pem cannot be read (ENOENT)",
+    ],
+    [
       "a bad duration",
       corp("url: https://a.example, timeout: 1 second"),
       '2:44: error: expected a duration such as 250ms, 3s, 5m or 24h, got "1 second"',

@@ -1,5 +1,7 @@
 /** A real Redis of the test's own, on a free port of 127.0.0.1, with its files in a temporary folder. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { freePort, type TemporaryFolder, temporaryFolder } from "./temporary.ts";
 
 export interface RedisServer {
@@ -15,18 +17,36 @@ export interface RedisServer {
 }
 
 /** Starts redis-server; `parameters` as on its command line. */
-export async function startRedis(...parameters: readonly string[]): Promise<RedisServer> {
+export function startRedis(...parameters: readonly string[]): Promise<RedisServer> {
+  return startWith(() => ["--save", "", ...parameters]);
+}
+
+/** Starts a Sentinel that alone decides when the master `main` at `port` is gone, and soon. */
+export function startSentinel(port: number): Promise<RedisServer> {
+  return startWith((folder) => {
+    const file = join(folder, "sentinel.conf");
+    const lines = [
+      `monitor main 127.0.0.1 ${port} 1`,
+      "down-after-milliseconds main 500",
+      "failover-timeout main 3000",
+    ];
+    writeFileSync(file, lines.map((line) => `sentinel ${line}\n`).join(""));
+    return [file, "--sentinel"];
+  });
+}
+
+async function startWith(parametersIn: (folder: string) => readonly string[]): Promise<RedisServer> {
   // Another test may have taken the port meanwhile.
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startOnce(...parameters);
+      return await startOnce(parametersIn);
     } catch (error) {
       if (attempt === 3) throw error;
     }
   }
 }
 
-async function startOnce(...parameters: readonly string[]): Promise<RedisServer> {
+async function startOnce(parametersIn: (folder: string) => readonly string[]): Promise<RedisServer> {
   const folder: TemporaryFolder = await temporaryFolder();
   const port = await freePort();
   let child: ChildProcess | null = null;
@@ -38,11 +58,9 @@ async function startOnce(...parameters: readonly string[]): Promise<RedisServer>
     }).stdout.trim();
 
   const start = async () => {
-    child = spawn(
-      "redis-server",
-      ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder.path, "--save", "", ...parameters],
-      { stdio: "ignore" },
-    );
+    const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder.path];
+    // A file comes first.
+    child = spawn("redis-server", [...parametersIn(folder.path), ...place], { stdio: "ignore" });
     const end = performance.now() + 10_000;
     while (!/PONG|NOAUTH/.test(cli("PING"))) {
       if (performance.now() > end) throw new Error("redis-server did not start");

@@ -4,6 +4,7 @@
  * It is made in the background and made again for ever, with growing pauses. Nothing is queued while there is none, and
  * one on which nothing is heard is given up, so that what waits for replies stays bounded.
  */
+import { readFileSync } from "node:fs";
 import { Cluster, Redis } from "ioredis";
 import type { RedisUrl } from "../store-url.ts";
 
@@ -15,8 +16,13 @@ const CONNECT_TIMEOUT = 3000;
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 3000;
 
-/** Connects when `connect()` is called. */
+/**
+ * Connects when `connect()` is called.
+ *
+ * @throws when the authority's certificate cannot be read
+ */
 export function createClient(url: RedisUrl): Client {
+  const tls = url.ca === undefined ? {} : { ca: readFileSync(url.ca) };
   const options = {
     lazyConnect: true,
     connectionName: "pfxbridge",
@@ -29,7 +35,7 @@ export function createClient(url: RedisUrl): Client {
     reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
     ...(url.username !== undefined && { username: url.username }),
     ...(url.password !== undefined && { password: url.password }),
-    ...(url.tls && { tls: {} }),
+    ...(url.tls && { tls }),
   };
   if (url.mode === "cluster") {
     return new Cluster([...url.nodes], {
@@ -61,7 +67,7 @@ export function createClient(url: RedisUrl): Client {
     sentinelRetryStrategy: pause,
     ...(url.sentinelUsername !== undefined && { sentinelUsername: url.sentinelUsername }),
     ...(url.sentinelPassword !== undefined && { sentinelPassword: url.sentinelPassword }),
-    ...(url.tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+    ...(url.tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
   });
 }
 

@@ -4,8 +4,10 @@ import type { Store } from "../../../src/cache/store.ts";
 import { parseStoreUrl, type RedisUrl, type StoreUrl } from "../../../src/cache/store-url.ts";
 import type { StoreOptions } from "../../../src/cache/stores/options.ts";
 import { RedisStore } from "../../../src/cache/stores/redis.ts";
-import { type RedisServer, startRedis, startRedisCluster } from "../../support/redis.ts";
+import { type RedisServer, startRedis, startRedisCluster, startSentinel } from "../../support/redis.ts";
 import { isMissing } from "../../support/requirement.ts";
+import { freePort } from "../../support/temporary.ts";
+import { TestAuthority } from "../../upstream/certificates.ts";
 import { bodyOf, keyOf, options, type Recorder, recorder, remembered, until } from "./entries.ts";
 
 const isSkipped = isMissing("redis", "the tests of the Redis store");
@@ -257,6 +259,74 @@ describe.skipIf(isSkipped)("a Redis that goes away", () => {
     expect(JSON.stringify(log.lines)).toMatch(/WRONGPASS/);
     expect(JSON.stringify(log.lines)).not.toContain("wrong@");
     await connect(`redis://:right@127.0.0.1:${server.port}`);
+  });
+});
+
+describe.skipIf(isSkipped)("a Redis that Sentinels watch", () => {
+  it("is the master that they name, and the next one when that is gone", { timeout: 60_000 }, async () => {
+    const master = await ownServer();
+    const replica = await ownServer("--replicaof", `127.0.0.1 ${master.port}`);
+    const sentinel = await startSentinel(master.port);
+    servers.push(sentinel);
+    const knows = (what: string) => sentinel.cli("SENTINEL", what, "main").includes(String(replica.port));
+    await until(() => knows("REPLICAS"), "the Sentinel to find the replica");
+    const log = recorder();
+    const store = await connect(`redis+sentinel://127.0.0.1:${sentinel.port}/main`, log);
+    store.set(keyOf(1), remembered("before"));
+    await until(() => Number(replica.cli("DBSIZE")) === 2, "the replica");
+
+    await master.kill();
+    await until(() => knows("GET-MASTER-ADDR-BY-NAME"), "another master");
+    await until(() => isThere(store), "the store");
+    expect(bodyOf(await store.get(keyOf(1)))).toBe("before");
+    expect(messages(log)).toEqual([
+      "Redis cannot be reached: decisions are made without remembered ones until it is back",
+      "Redis is back: decisions are remembered again",
+    ]);
+  });
+});
+
+describe.skipIf(isSkipped)("a Redis that speaks TLS", () => {
+  it("is used where its certificate can be verified, by an authority of one's own too", async () => {
+    const authority = new TestAuthority();
+    try {
+      const { cert, key } = authority.issue("redis", "DNS:localhost,IP:127.0.0.1");
+      const port = await freePort();
+      const files = [
+        "--tls-cert-file",
+        cert,
+        "--tls-key-file",
+        key,
+        "--tls-ca-cert-file",
+        authority.certificate,
+      ];
+      const server = await ownServer("--tls-port", String(port), ...files, "--tls-auth-clients", "no");
+
+      const store = await connect(
+        `rediss://127.0.0.1:${port}?ca=${encodeURIComponent(authority.certificate)}`,
+      );
+      store.set(keyOf(1), remembered("one"));
+      await until(async () => bodyOf(await store.get(keyOf(1))) === "one");
+      expect(server.cli("DBSIZE")).toBe("2");
+
+      const log = recorder();
+      open.push(await openStore(urlOf(`rediss://127.0.0.1:${port}`), options(log, { timeout: 500 })));
+      await until(() => log.lines.length > 0);
+      expect(log.at("warn")).toEqual([
+        "Redis cannot be reached: decisions are made without remembered ones until it is back",
+      ]);
+      expect(JSON.stringify(log.lines)).toMatch(/unable to verify the first certificate|self[- ]signed/);
+    } finally {
+      authority.remove();
+    }
+  });
+
+  it("whose authority's file is gone costs an error line, and memory takes its place", async () => {
+    const log = recorder();
+    const store = await openStore(urlOf("rediss://127.0.0.1:1?ca=/nowhere/ca.pem"), options(log));
+    open.push(store);
+    expect(store.kind).toBe("memory");
+    expect(JSON.stringify(log.lines)).toContain("/nowhere/ca.pem");
   });
 });
 
