@@ -28,6 +28,11 @@ export const remembered: Line = {
             bridge: () => bench.load({ ...pace, port: bridge.port, pid: bridge.pid }),
             asked: () => decisions(bench, asking),
           });
+          // As many connections that ask one after the other wait for each other: at the full rate p50 is their number by it.
+          const rate = fullCoreRate(seen.bridge) / 2;
+          const { half } = await inTurn(bench.rounds, {
+            half: () => bench.load({ ...pace, rate, port: bridge.port, pid: bridge.pid }),
+          });
           const ofEcho = fullCoreRate(seen.bridge) / fullCoreRate(seen.echo);
           const ofAsked = fullCoreRate(seen.bridge) / fullCoreRate(seen.asked);
           const p99 = median(seen.bridge.map((one) => one.p99));
@@ -35,6 +40,8 @@ export const remembered: Line = {
             remembered: describeRate(seen.bridge),
             echo: describeRate(seen.echo),
             asked: describeRate(seen.asked),
+            "p99 of echo": `${median(seen.echo.map((one) => one.p99)).toFixed(2)} ms`,
+            "p99 at half the rate": `${median(half.map((one) => one.p99)).toFixed(2)} ms`,
           });
           return {
             ...figure,
