@@ -1,3 +1,4 @@
+import { serialize } from "node:v8";
 import { describe, expect, it } from "vitest";
 import { readYaml } from "../../src/yaml/document.ts";
 import { formatProblem } from "../../src/yaml/problem.ts";
@@ -277,5 +278,27 @@ describe("positions", () => {
       (character) => quoted.problem(["k"], "x", { offset: value.indexOf(character) }).column,
     );
     expect(columns).toEqual([5, 8, 11, 22, 27]);
+  });
+});
+
+describe("a text", () => {
+  /** What V8 writes before a string that it keeps in one byte a character; before one in two, "c". */
+  const ONE_BYTE = '"';
+
+  it.each([
+    [
+      "after a comment with an ellipsis",
+      "# …\naction: REJECT 5.7.1 not permitted here",
+      "REJECT 5.7.1 not permitted here",
+    ],
+    ["beside a text that needs two", "a: 日本\naction: Zürich, é and ÿ", "Zürich, é and ÿ"],
+  ])("is kept in one byte a character where it can be: %s", (_, text, expected) => {
+    const { action } = readYaml("f.yaml", text).value as { action: string };
+    expect(action).toBe(expected);
+    expect(String.fromCharCode(serialize(action)[2]!)).toBe(ONE_BYTE);
+  });
+
+  it("stays what it is where it cannot", () => {
+    expect(readYaml("f.yaml", 'a: "日本 😀 \\ud800"').value).toEqual({ a: "日本 😀 \ud800" });
   });
 });
