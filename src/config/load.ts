@@ -8,7 +8,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { readYaml } from "../yaml/document.ts";
 import { suggestion } from "../yaml/nearest.ts";
-import { ProblemError } from "../yaml/problem.ts";
+import { ProblemError, unusable } from "../yaml/problem.ts";
 import { checkShape } from "../yaml/schema.ts";
 import type { Config, LogConfig } from "./config.ts";
 import { readControl } from "./control.ts";
@@ -28,9 +28,7 @@ import { readServices } from "./services.ts";
 export async function loadConfig(file: string): Promise<Config> {
   const path = resolve(file);
   const content = readTrusted(path, MAX_FILE_SIZE);
-  if ("problem" in content) {
-    throw new ProblemError([{ file, message: content.problem, severity: "error" }]);
-  }
+  if ("problem" in content) throw unusable(path, content.problem);
   return parseConfig(content.text, path);
 }
 

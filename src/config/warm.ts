@@ -1,6 +1,6 @@
 /** `warm` of a service: a file of policy requests, one JSON object a line, whose decisions are to be known beforehand. */
 import type { PolicyRequest } from "../postfix/request.ts";
-import { type Problem, ProblemError } from "../yaml/problem.ts";
+import { type Problem, ProblemError, unusable } from "../yaml/problem.ts";
 import { readTrusted } from "./permissions.ts";
 
 const MAX_FILE_SIZE = 64 * 1024 * 1024;
@@ -13,7 +13,7 @@ const MAX_REQUESTS = 100_000;
  */
 export function readWarmFile(file: string): readonly PolicyRequest[] {
   const source = readTrusted(file, MAX_FILE_SIZE);
-  if ("problem" in source) throw new ProblemError([{ file, message: source.problem, severity: "error" }]);
+  if ("problem" in source) throw unusable(file, source.problem);
   const problems: Problem[] = [];
   const requests: PolicyRequest[] = [];
   for (const [index, text] of source.text.split("\n").entries()) {

@@ -12,7 +12,7 @@ import { VERBS } from "../postfix/action.ts";
 import { readYaml, type YamlDocument } from "../yaml/document.ts";
 import { suggestion } from "../yaml/nearest.ts";
 import type { Path } from "../yaml/position.ts";
-import { type Problem, ProblemError } from "../yaml/problem.ts";
+import { type Problem, ProblemError, unusable } from "../yaml/problem.ts";
 import { checkShape } from "../yaml/schema.ts";
 import { type Example, type ExampleResult, runExamples } from "./examples.ts";
 import type { Mapping } from "./mapping.ts";
@@ -125,10 +125,6 @@ function versionOf(content: string, parameters: Readonly<Record<string, unknown>
   return createHash("sha256")
     .update(JSON.stringify([content, parameters]))
     .digest("base64url");
-}
-
-function unusable(file: string, message: string): ProblemError {
-  return new ProblemError([{ file, message, severity: "error" }]);
 }
 
 interface CompiledMapping {

@@ -21,6 +21,12 @@ export class ProblemError extends Error {
   }
 }
 
+/** A file that cannot be used at all. Where `what` begins with its path, that is said once. */
+export function unusable(file: string, what: string): ProblemError {
+  const message = what.startsWith(`${file} `) ? `it${what.slice(file.length)}` : what;
+  return new ProblemError([{ file, message, severity: "error" }]);
+}
+
 /** `pfxbridge.yaml:4:9: error: unknown key "timout"; did you mean "timeout"?` */
 export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(":");

@@ -225,7 +225,7 @@ describe("of a configuration with a mistake: where it is and what was expected, 
   it("a file that is not there", async () => {
     const { status, stderr } = await run(["check", "-c", "/nowhere/pfxbridge.yaml"]);
     expect(status).toBe(1);
-    expect(stderr).toBe("/nowhere/pfxbridge.yaml: error: /nowhere/pfxbridge.yaml does not exist\n");
+    expect(stderr).toBe("/nowhere/pfxbridge.yaml: error: it does not exist\n");
   });
 
   it("several at once", async () => {

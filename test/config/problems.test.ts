@@ -429,7 +429,7 @@ describe("what may not be meant is a warning", () => {
 
 describe("the file itself", () => {
   it.each([
-    ["missing", "none.yaml", "none.yaml does not exist"],
+    ["missing", "none.yaml", "none.yaml: error: it does not exist"],
     ["a folder", ".", "is no file"],
   ])("%s", async (_, name, message) => {
     await expect(loadConfig(join(folder, name))).rejects.toThrow(message);
