@@ -29,8 +29,8 @@ const SWEEP_STEP = 250;
 const TOLERANCE = 0.05;
 /** Entries that wait to be written; beyond that nothing more is remembered until some are. */
 const MOST_WAITING = 10_000;
-/** Entries written in one transaction. */
-const BATCH = 1000;
+/** Entries written in one transaction; to begin one must not hold up decisions. */
+const BATCH = 250;
 /** Read at once for entries(). */
 const CHUNK = 100;
 /** Mapped pages beyond which the file is opened anew, in bytes. */
