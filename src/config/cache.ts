@@ -1,5 +1,4 @@
 /** `cache` and `warm` of a service: which decisions are remembered, where, and for how long. */
-import { accessSync, constants } from "node:fs";
 import { parseStoreUrl, type StoreUrl } from "../cache/open-store.ts";
 import { ExpressionError } from "../expression/expression.ts";
 import { createScope } from "../expression/scope.ts";
@@ -12,6 +11,7 @@ import type { Path } from "../yaml/position.ts";
 import { readAction } from "./action.ts";
 import { readSecret } from "./credentials.ts";
 import { NOT_PROVOKED } from "./on-failure.ts";
+import { fileProblem } from "./permissions.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
 import type { Masker, Secret } from "./secret.ts";
@@ -93,19 +93,10 @@ function readStore(text: string, path: Path, report: Report, masker: Masker): St
     for (const password of [store.password, store.sentinelPassword]) {
       if (password !== undefined) masker.add(password);
     }
-    const problem = store.ca === undefined ? undefined : unreadable(store.ca);
-    if (problem !== undefined) report.error(path, `ca: ${problem}`);
+    const problem = store.ca === undefined ? undefined : fileProblem(store.ca);
+    if (problem !== undefined) report.error(path, problem);
   }
   return store;
-}
-
-function unreadable(file: string): string | undefined {
-  try {
-    accessSync(file, constants.R_OK);
-    return undefined;
-  } catch (error) {
-    return `${file} cannot be read (${(error as NodeJS.ErrnoException).code})`;
-  }
 }
 
 function readKey(text: string, path: Path, report: Report): Template | null {

@@ -61,7 +61,7 @@ describe("a mistake in the configuration is an error with line and column", () =
     [
       "an authority's certificate that is not there",
       corp('url: https://a.example, cache: { store: "rediss://a?ca=ca.pem" }'),
-      "2:51: error: ca: ca.pem cannot be read (ENOENT)",
+      "2:51: error: ca.pem does not exist",
     ],
     [
       "a bad duration",
