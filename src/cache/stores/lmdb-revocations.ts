@@ -48,12 +48,12 @@ export class LmdbRevocations {
    *
    * @throws an error when it could not be written: others, and later processes, will not hear of it
    */
-  async add(turns: LmdbTurns, databases: () => Databases, revocation: Revocation): Promise<void> {
+  async add(turns: LmdbTurns, revocation: Revocation): Promise<void> {
     const text = encodeRevocation(revocation, this.#options.secret);
     this.#own.add(text);
     this.feed.announce(revocation);
     try {
-      await turns.transact(databases, ({ root, revocations }, write) => {
+      await turns.transact(({ root, revocations }, write) => {
         write(
           root.transaction(() => {
             let last = numberIn(revocations.get(COUNTER));

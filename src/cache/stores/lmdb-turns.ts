@@ -13,9 +13,15 @@ const TIME_LIMIT = 30_000;
 export type Write = (written: Promise<unknown>) => void;
 
 export class LmdbTurns {
+  readonly #databases: () => Databases;
   #last: Promise<unknown> = Promise.resolve();
   #isStuck = false;
   #hasFailed = false;
+
+  /** @param databases the file as it is open now */
+  constructor(databases: () => Databases) {
+    this.#databases = databases;
+  }
 
   /** True when a transaction did not end: nothing can be written any more. */
   get isStuck(): boolean {
@@ -24,7 +30,7 @@ export class LmdbTurns {
 
   /** False when the last transaction failed: LMDB would wait for its end for ever. The file is sound all the same. */
   get canClose(): boolean {
-    return !this.#isStuck && !this.#hasFailed;
+    return !this.#hasFailed;
   }
 
   /** Does `action` when everything before it has ended, and gives what it gives. */
@@ -38,30 +44,25 @@ export class LmdbTurns {
    * Does what `change` does in one transaction, when everything before it has ended. `change` gives the promise of each
    * write to `write`, and makes all of them at once.
    *
+   * @returns what `change` gives
    * @throws an error that says why it could not be written
    */
-  transact(databases: () => Databases, change: (databases: Databases, write: Write) => void): Promise<void> {
+  transact<T>(change: (databases: Databases, write: Write) => T): Promise<T> {
     return this.take(async () => {
       if (this.#isStuck) throw new Error("an earlier transaction has not ended");
-      const current = databases();
+      const current = this.#databases();
       const writes = new Set<Promise<unknown>>();
-      let problem: Error | undefined;
       try {
-        change(current, (written) => writes.add(written));
-      } catch (error) {
-        problem = error as Error;
+        return change(current, (written) => writes.add(written));
+      } finally {
+        // Also what was begun before `change` failed has to end.
+        if (writes.size > 0) await this.#end(current.root, writes);
       }
-      if (writes.size > 0) {
-        const failure = await this.#end(current.root, writes);
-        this.#hasFailed = failure !== undefined;
-        problem = failure ?? problem;
-      }
-      if (problem !== undefined) throw problem;
     });
   }
 
-  /** Waits until the writes and their thread have ended, and gives the error of those that failed. */
-  async #end(root: Databases["root"], writes: Set<Promise<unknown>>): Promise<Error | undefined> {
+  /** Waits until the writes and their thread have ended; throws the error of those that failed. */
+  async #end(root: Databases["root"], writes: Set<Promise<unknown>>): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<Error>((resolve) => {
       timer = setTimeout(() => {
@@ -82,11 +83,10 @@ export class LmdbTurns {
       }
       return causeOf(failed.reason);
     });
-    try {
-      return await Promise.race([ended, limit]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const failure = await Promise.race([ended, limit]);
+    clearTimeout(timer);
+    this.#hasFailed = failure !== undefined;
+    if (failure !== undefined) throw failure;
   }
 }
 

@@ -54,7 +54,7 @@ export class LmdbStore implements Store {
   readonly #read: ReadEntry;
   readonly #revocations: LmdbRevocations;
   readonly #timer: NodeJS.Timeout;
-  readonly #turns = new LmdbTurns();
+  readonly #turns = new LmdbTurns(() => this.#db);
   /** What is not yet on the disk, and of this what has not yet been begun. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #unbegun = new Set<string>();
@@ -140,22 +140,22 @@ export class LmdbStore implements Store {
   async #writeSome(): Promise<void> {
     const begun: [string, Waiting][] = [];
     try {
-      await this.#turns.transact(
-        () => this.#db,
-        (db, write) => {
-          for (const key of this.#unbegun) {
-            this.#unbegun.delete(key);
-            const entry = this.#waiting.get(key) ?? null;
-            begun.push([key, entry]);
-            this.#put(db, write, key, entry);
-            if (begun.length === BATCH) return;
-          }
-        },
-      );
+      await this.#turns.transact((db, write) => {
+        for (const key of this.#unbegun) {
+          this.#unbegun.delete(key);
+          const entry = this.#waiting.get(key) ?? null;
+          begun.push([key, entry]);
+          this.#put(db, write, key, entry);
+          if (begun.length === BATCH) return;
+        }
+      });
     } catch (error) {
       this.#failed(error, "decisions could not be remembered");
       // Nor can those that wait.
-      if (this.#turns.isStuck) this.#forgetWaiting();
+      if (this.#turns.isStuck) {
+        this.#waiting.clear();
+        this.#unbegun.clear();
+      }
     }
     for (const [key, entry] of begun) {
       // Another write of the same key may wait by now.
@@ -166,11 +166,6 @@ export class LmdbStore implements Store {
   #failed(error: unknown, message: string): void {
     this.#pausedUntil = performance.now() + PAUSE;
     this.#complain(error, message);
-  }
-
-  #forgetWaiting(): void {
-    this.#waiting.clear();
-    this.#unbegun.clear();
   }
 
   #put({ entries, expiry }: Databases, write: Write, key: string, entry: Waiting): void {
@@ -218,7 +213,7 @@ export class LmdbStore implements Store {
   }
 
   revoke(revocation: Revocation): Promise<void> {
-    return this.#revocations.add(this.#turns, () => this.#db, revocation);
+    return this.#revocations.add(this.#turns, revocation);
   }
 
   onRevocation(listener: (revocation: Revocation) => void): void {
@@ -252,14 +247,7 @@ export class LmdbStore implements Store {
     if (this.#isSweeping || this.#isPaused() || this.#turns.isStuck) return;
     this.#isSweeping = true;
     try {
-      let isMore = true;
-      while (isMore && !this.#isClosed) {
-        await this.#turns.transact(
-          () => this.#db,
-          (db, write) => {
-            isMore = this.#sweepStep(db, write);
-          },
-        );
+      while (!this.#isClosed && (await this.#turns.transact((db, write) => this.#sweepStep(db, write)))) {
         await nextTurn();
       }
     } catch (error) {
@@ -270,17 +258,19 @@ export class LmdbStore implements Store {
 
   /** True when there may be more. */
   #sweepStep({ entries, expiry }: Databases, write: Write): boolean {
-    const excess = countOf(this.#db) - this.#maxEntries;
+    const excess = countOf({ entries }) - this.#maxEntries;
     this.#isOverfull = excess > this.#maxEntries * TOLERANCE + SWEEP_STEP;
     const limit = Math.min(SWEEP_STEP, Math.max(excess, 0));
     const range = limit > 0 ? { limit } : { limit: SWEEP_STEP, end: expiryKey(Date.now(), NOTHING) };
     let ended = 0;
-    for (const key of expiry.getKeys(range)) {
-      const packed = Buffer.from(key.subarray(8));
+    for (const found of expiry.getKeys(range)) {
+      // A copy: LMDB may use the bytes again for the next look.
+      const key = Buffer.from(found);
+      const packed = key.subarray(8);
       const bytes = entries.getBinaryFast(packed);
       // Written anew meanwhile, it has another place in this order.
       if (bytes !== undefined && staleUntilOf(bytes) === key.readDoubleBE(0)) write(entries.remove(packed));
-      write(expiry.remove(Buffer.from(key)));
+      write(expiry.remove(key));
       ended++;
     }
     return ended === SWEEP_STEP;
@@ -339,7 +329,7 @@ function expiryKey(staleUntil: number, packed: Buffer): Buffer {
   return key;
 }
 
-function countOf({ entries }: Databases): number {
+function countOf({ entries }: Pick<Databases, "entries">): number {
   return (entries.getStats() as { entryCount: number }).entryCount;
 }
 
