@@ -12,7 +12,7 @@ const TIMEOUT = 60_000;
 /** Half of what was reached last; to be raised with it. */
 const LINES = [
   { name: "throughput", floor: 0.15 },
-  { name: "remembered", floor: 0.15 },
+  { name: "remembered", floor: 0.2 },
 ];
 
 it.for(LINES)(
