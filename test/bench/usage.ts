@@ -1,5 +1,5 @@
 /** What a process uses, from Linux's /proc: processor time and memory. Elsewhere, or when it has ended: 0. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** USER_HZ, 100 on every architecture that Node runs on. */
 const TICKS = 100;
@@ -21,12 +21,24 @@ export function busiest(before: ReadonlyMap<number, number>, after: ReadonlyMap<
 
 /** Resident memory of the process and its children, in MB. */
 export function residentMemory(pid: number): number {
-  const of = (process: number) =>
-    Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${process}/status`))?.[1] ?? 0) / 1024;
-  return [pid, ...childrenOf(pid)].reduce((sum, process) => sum + of(process), 0);
+  return [pid, ...childrenOf(pid)].reduce((sum, process) => sum + memoryOf(process), 0);
 }
 
-function childrenOf(pid: number): number[] {
+/** Resident memory of one process, in MB. */
+export function memoryOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
+}
+
+/** How many descriptors a process has open. */
+export function descriptorsOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return 0;
+  }
+}
+
+export function childrenOf(pid: number): number[] {
   return read(`/proc/${pid}/task/${pid}/children`)
     .split(" ")
     .filter((child) => child !== "")
