@@ -183,7 +183,7 @@ async function writeConfig(place: Place, generation: number, more: object = {}):
   const config = {
     listen: [`inet:127.0.0.1:${port}`],
     workers: 2,
-    control: `unix:${join(folder, "control")}`,
+    control: { endpoint: `unix:${join(folder, "control")}`, state: join(folder, "state.json") },
     services: {
       soak: {
         url: `http://127.0.0.1:${service}`,
