@@ -1,6 +1,7 @@
 /** Several worker processes: who answers, and what becomes of it all when one of them, or all, or the first process ends. */
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { childrenOf } from "../bench/usage.ts";
 import type { PolicyClient } from "../support/policy-client.ts";
 import { Program, run, Site, until } from "./program.ts";
 import { ANY_PORT, GATE, heldService } from "./services.ts";
@@ -101,18 +102,23 @@ describe("a worker that is killed", () => {
     expect(bridge.log.filter(({ msg }) => msg === REPLACED)).toHaveLength(2);
   });
 
-  it("again and again is replaced after a pause", async () => {
-    const { bridge, workers } = await supervised();
-    for (let count = 0; count < 3; count++) {
-      const pids = await until("both workers", async () => {
-        const found = await workers();
-        return found.length === 2 ? found : undefined;
-      });
-      process.kill(pids[0]!, "SIGKILL");
-      await gone(pids[0]!);
+  it("again and again is replaced after longer and longer pauses, which the log tells", async () => {
+    const { bridge } = await supervised();
+    const workers = () => childrenOf(bridge.child.pid!);
+    const pauses: number[] = [];
+    let victim = workers()[0]!;
+    for (let count = 0; count < 4; count++) {
+      const before = workers();
+      process.kill(victim, "SIGKILL");
+      const killed = performance.now();
+      victim = await until("another worker", () => workers().find((pid) => !before.includes(pid)));
+      pauses.push(performance.now() - killed);
     }
-    await until("the log", () => bridge.log.filter(({ msg }) => msg === REPLACED).length === 3);
-    expect(bridge.log.some(({ replaced_in_ms }) => Number(replaced_in_ms) > 0)).toBe(true);
+    const told = bridge.log.filter(({ msg }) => msg === REPLACED).map((line) => line.replaced_in_ms);
+    expect(told).toEqual([undefined, 100, 200, 400]);
+    for (const [count, pause = 0] of (told as (number | undefined)[]).entries()) {
+      expect(pauses[count]).toBeGreaterThanOrEqual(pause - 5);
+    }
   });
 
   it("starts with the configuration in use, whatever its file says by then", async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -53,6 +53,13 @@ describe("a file that decides what the bridge does", () => {
       expect(content).toEqual({ problem: expect.stringMatching(problem) });
       expect(fileProblem(file, root)).toMatch(problem);
     }
+  });
+
+  it("is refused to root when a group of others can replace it", () => {
+    chmodSync(join(folder, "etc"), 0o775);
+    // What root makes is of root's group.
+    if (process.geteuid?.() === 0) chownSync(join(folder, "etc"), 0, 1);
+    expect(fileProblem(file, true)).toMatch(/group or others can write the folder of/);
   });
 
   it("has a largest size", () => {

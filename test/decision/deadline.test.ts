@@ -86,6 +86,26 @@ describe("ends with the deadline, kept waiting by", () => {
   });
 });
 
+describe("identical calls that are one", () => {
+  it("cost nobody the time of another: whoever has more left asks again", async () => {
+    const { url } = await service(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      return { body: { allowed: true } };
+    });
+    const corp = {
+      url,
+      mapping: "./gate.yaml",
+      timeout: "10s",
+      deadline: "3s",
+      cache: {},
+      on_failure: "DEFER ${cause}",
+    };
+    const { ask } = await open({ services: { corp } }, FILES);
+    const almostOver = ask({}, -2800);
+    expect(await Promise.all([almostOver, ask()])).toEqual(["DEFER timeout", "DUNNO"]);
+  });
+});
+
 describe("what a module does wrongly is its decision's failure only", () => {
   it.each([
     [

@@ -43,6 +43,7 @@ describe("rules", () => {
     ["an HTML page", typed("text/html", "<html><allowed>true</allowed></html>"), "bad_reply"],
     ["HTML that says it is JSON", typed("application/json", "<html>"), "bad_reply"],
     ["a redirect", reply(301, "", { location: "https://example.net/" }), "bad_reply"],
+    ["a redirect that holds an answer", json(302, { allowed: true }), "bad_reply"],
     ["401", json(401, { allowed: true }), "http_4xx"],
     ["403 with an answer that no rule asks for", json(403, { allowed: true }), "http_4xx"],
     ["404", reply(404), "http_4xx"],

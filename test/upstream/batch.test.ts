@@ -167,6 +167,24 @@ describe("a batch that fails", () => {
   });
 });
 
+describe("a batch that hangs", () => {
+  it("leaves the call with the least time enough to be made alone", async () => {
+    const url = await httpService((request, response) => {
+      request.resume();
+      if (!request.url?.endsWith("s")) response.end("alone");
+    });
+    const batcher = new Batcher(caller(url, { timeout: 10_000 }).upstream, {
+      max: 2,
+      wait: 20,
+      onRefused: () => {},
+    });
+    const ask = (subject: string, deadline: number) =>
+      batcher.call(evaluation(subject), `id-${subject}`, new Deadline(deadline), permitted);
+    const [soon] = await Promise.all([ask("a", 1000), ask("b", 4000)]);
+    expect(soon.answer).toMatchObject({ body: "alone" });
+  });
+});
+
 describe("what interprets a reply", () => {
   it("may fail, which is that call's own affair", async () => {
     const url = await httpService((_request, response) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { pauseAfter } from "../../src/upstream/retry.ts";
+import { Deadline } from "../../src/upstream/deadline.ts";
+import { pauseAfter, retry as tryAgain } from "../../src/upstream/retry.ts";
 import { caller, httpService, rawService, refusingUrl } from "./harness.ts";
 
 const retry = { attempts: 3, backoff: 5, maxBackoff: 20 };
@@ -48,6 +49,20 @@ describe("trying again", () => {
     const { call } = caller(url, { retry, timeout: 100 });
     expect(await call()).toMatchObject({ answer: { body: "yes" }, attempts: 2 });
   });
+
+  it.each(["circuit_open", "overload"] as const)(
+    "ends with what the service said when another attempt could not begin: %s",
+    async (cause) => {
+      const first = { cause: "http_5xx", detail: "status 500", status: 500 } as const;
+      const call = {
+        deadline: new Deadline(1000),
+        admits: () => true,
+        expectedLatency: 0,
+        attempt: async () => ({ cause, detail: "no attempt" }),
+      };
+      expect(await tryAgain(call, first, retry)).toBe(first);
+    },
+  );
 
   it("waits at least as long as Retry-After says", async () => {
     const { call } = caller(await statuses([429, { "retry-after": "1" }], [200]), { retry });
