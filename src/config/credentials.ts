@@ -1,4 +1,5 @@
 /** Secrets, fixed headers and `auth` of a service: resolved, known to the masker, and fit to be sent. */
+import { isHeaderName, isHeaderValue, isReservedHeader } from "../model/header.ts";
 import { namesSecret } from "../yaml/excerpt.ts";
 import type { Path } from "../yaml/position.ts";
 import type { AuthConfig } from "./config.ts";
@@ -8,24 +9,8 @@ import type { RawSecret, RawService } from "./schema.ts";
 import { type Masker, Secret } from "./secret.ts";
 
 const MAX_SECRET_SIZE = 64 * 1024;
-/** RFC 9110 §5.6.2. */
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** What the bridge or the mapping sets, or what decides where one message ends and the next begins. */
-const RESERVED_HEADERS: ReadonlySet<string> = new Set([
-  "host",
-  "content-type",
-  "content-encoding",
-  "content-length",
-  "transfer-encoding",
-  "connection",
-  "keep-alive",
-  "upgrade",
-  "te",
-  "trailer",
-  "expect",
-  "proxy-connection",
-  "x-request-id",
-]);
+/** They belong to the body, and so to the mapping. */
+const OF_THE_BODY: ReadonlySet<string> = new Set(["content-type", "content-encoding"]);
 
 /** A secret's value from where it is kept; null, and a problem in the report, when it cannot be had. */
 export function readSecret(raw: RawSecret, path: Path, report: Report, masker: Masker): Secret | null {
@@ -75,16 +60,16 @@ export function readHeaders(
   for (const [name, value] of Object.entries(raw)) {
     const at = [...path, name];
     const lower = name.toLowerCase();
-    if (!HEADER_NAME.test(name)) {
+    if (!isHeaderName(lower)) {
       report.error(at, "this is no header name; letters, digits and hyphens make one", { key: true });
-    } else if (RESERVED_HEADERS.has(lower)) {
+    } else if (isReservedHeader(lower) || OF_THE_BODY.has(lower)) {
       report.error(at, `the header ${lower} is set by the bridge or by the mapping; leave it out here`, {
         key: true,
       });
-    } else if (lower in headers) {
+    } else if (Object.hasOwn(headers, lower)) {
       report.error(at, `the header ${lower} stands twice`, { key: true });
     } else if (typeof value === "string" && !namesSecret(name)) {
-      if (/[^\t -~\u0080-\uffff]/.test(value)) report.error(at, "a header value has no control characters");
+      if (!isHeaderValue(value)) report.error(at, "a header value has no control characters");
       headers[lower] = value;
     } else {
       headers[lower] = readSecret(value, at, report, masker) ?? "";

@@ -4,7 +4,6 @@
  */
 import { sanitizeText } from "../postfix/action.ts";
 import type { UpstreamRequest } from "../upstream/exchange.ts";
-import { headerBytes } from "./render/escape.ts";
 import { headerNameProblem } from "./render/headers.ts";
 import { isDotSegment } from "./render/url.ts";
 
@@ -46,7 +45,7 @@ function checkHeaders(
     const shown = `the header "${name}"`;
     if (typeof value !== "string") return { problem: `${shown} must be text` };
     if (/[\x00-\x1f\x7f]/.test(value)) return { problem: `${shown} holds a line break or control character` };
-    checked[name] = headerBytes(value);
+    checked[name] = value;
   }
   return { headers: checked };
 }

@@ -12,7 +12,7 @@ import type { Deadline } from "./deadline.ts";
 import { messageOf } from "./errors.ts";
 import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
 import { type Failure, isFailure } from "./failure.ts";
-import type { CallHeaders } from "./headers.ts";
+import { type CallHeaders, namedTexts } from "./headers.ts";
 import type { Limiter } from "./limiter.ts";
 import type { Trace } from "./options.ts";
 import { type Retried, type RetryOptions, retry } from "./retry.ts";
@@ -161,7 +161,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const attempt = new Attempt(this, endpoint, this.deadline.end);
     if (this.#trace !== undefined) {
       const url = new URL(endpoint.url).origin + endpoint.join(this.#request.path);
-      this.#trace.onAttempt(this.#attempts, url, new Map(pairs(headers)));
+      this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(headers)));
     }
     attempt.start(this.#request, headers);
   }
@@ -267,8 +267,4 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
 
 function uninterpreted(error: unknown): Failure {
   return { cause: "bad_reply", detail: `the mapping failed on the reply: ${messageOf(error)}` };
-}
-
-function* pairs(flat: readonly string[]): Generator<[string, string]> {
-  for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!];
 }

@@ -1,25 +1,11 @@
 /**
  * The header of a call: the bridge's own fields, those fixed for the service, those of the mapping, and those of `auth`.
  *
- * On the same name the later of these wins, but for X-Request-ID, which is the bridge's. What doesn't change from
- * call to call is laid out beforehand.
+ * On the same name the later of these wins. What doesn't change from call to call is laid out beforehand.
  */
+import { isHeaderName, isHeaderValue, isReservedHeader, textOfWire, wireValue } from "../model/header.ts";
 import type { AuthHeaders } from "./auth.ts";
 import type { Failure } from "./failure.ts";
-
-/** What the transport sets, and a mapping's module might try to. */
-const TRANSPORT = new Set([
-  "host",
-  "content-length",
-  "transfer-encoding",
-  "connection",
-  "keep-alive",
-  "upgrade",
-  "expect",
-  "te",
-  "trailer",
-  "proxy-authorization",
-]);
 
 const REQUEST_ID = "x-request-id";
 /** A module may make up names without end. */
@@ -36,7 +22,7 @@ export class CallHeaders {
   /**
    * @param fixed the service's own, secrets revealed
    * @param authNames in lower case
-   * @throws Error that names the header whose value cannot be sent
+   * @throws Error that names the header that cannot be sent
    */
   constructor(userAgent: string, fixed: Readonly<Record<string, string>>, authNames: readonly string[]) {
     const all = new Map([
@@ -45,11 +31,13 @@ export class CallHeaders {
       ["accept-encoding", "identity"],
     ]);
     for (const [name, text] of Object.entries(fixed)) {
-      const value = onWire(text);
-      if (value === null) throw new Error(`the value of the header ${name} holds a control character`);
-      all.set(name.toLowerCase(), value);
+      const lower = name.toLowerCase();
+      if (isReservedHeader(lower) || authNames.includes(lower)) {
+        throw new Error(`the header ${name} is set by the bridge itself`);
+      }
+      if (!isHeaderValue(text)) throw new Error(`the value of the header ${name} holds a control character`);
+      all.set(lower, wireValue(text));
     }
-    for (const name of [...TRANSPORT, ...authNames, REQUEST_ID]) all.delete(name);
     this.#flat = [...all, [REQUEST_ID, ""]].flat();
     this.#positions = new Map([...all.keys()].map((name, n) => [name, 2 * n + 1]));
     this.#authNames = new Set(authNames);
@@ -62,9 +50,9 @@ export class CallHeaders {
     for (const name in own) {
       const problem = this.#known.has(name) ? null : this.#problemWith(name);
       if (problem !== null) return refused(name, problem);
-      const value = onWire(own[name]!);
-      if (value === null) return refused(name, "has a value with a control character");
-      if (name === REQUEST_ID) continue;
+      const text = own[name]!;
+      if (!isHeaderValue(text)) return refused(name, "has a value with a control character");
+      const value = wireValue(text);
       const position = this.#positions.get(name);
       if (position === undefined) headers.push(name, value);
       else headers[position] = value;
@@ -74,18 +62,18 @@ export class CallHeaders {
   }
 
   #problemWith(name: string): string | null {
-    if (TRANSPORT.has(name) || this.#authNames.has(name)) return "is not the mapping's to set";
-    if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) return "is no header name in lower case";
+    if (isReservedHeader(name) || this.#authNames.has(name)) return "is not the mapping's to set";
+    if (!isHeaderName(name)) return "is no header name in lower case";
     if (this.#known.size < MOST_KNOWN) this.#known.add(name);
     return null;
   }
 }
 
-/** undici sends a header as Latin-1; what is meant is UTF-8. Null for what no header can hold. */
-function onWire(value: string): string | null {
-  if (/^[\t\x20-\x7e]*$/.test(value)) return value;
-  if (/[\0-\x08\x0a-\x1f\x7f]/.test(value)) return null;
-  return Buffer.from(value, "utf8").toString("latin1");
+/** Of what `assemble` gave, each name with its value as text. */
+export function* namedTexts(assembled: readonly string[]): Generator<[name: string, text: string]> {
+  for (let at = 0; at < assembled.length; at += 2) {
+    yield [assembled[at]!, textOfWire(Buffer.from(assembled[at + 1]!, "latin1"))];
+  }
 }
 
 function refused(name: string, why: string): Failure {

@@ -3,6 +3,7 @@
  *
  * Of most replies nobody wants to know more than one field, so that a map of all is made only for those who go through it.
  */
+import { textOfWire } from "../model/header.ts";
 
 export class ReplyHeaders implements ReadonlyMap<string, string> {
   readonly #raw: readonly Buffer[];
@@ -71,6 +72,6 @@ function lowerCase(name: Buffer): string {
 
 /** RFC 9110 §5.2. */
 function joined(before: string | undefined, field: Buffer): string {
-  const value = field.toString("latin1");
+  const value = textOfWire(field);
   return before === undefined ? value : `${before}, ${value}`;
 }

@@ -30,7 +30,7 @@ describe("a module's call", () => {
     [
       "is as it says",
       "(r) => ({ method: 'PUT', path: '/a?b=c', headers: { 'X-A': 'é' }, body: r.sender })",
-      { method: "PUT", path: "/a?b=c", headers: { "x-a": "Ã©" }, body: "a@example.net" },
+      { method: "PUT", path: "/a?b=c", headers: { "x-a": "é" }, body: "a@example.net" },
     ],
     [
       "may come later",

@@ -57,7 +57,7 @@ function xmlReference(character: string): string {
   return NAMED[character] ?? `&#${character.charCodeAt(0)};`;
 }
 
-/** In the value of an HTTP header (RFC 9110 §5.5), still to be given its bytes by `headerBytes`. */
+/** In the value of an HTTP header (RFC 9110 §5.5), which is text until it is sent. */
 export function headerText(value: string): string {
   if (/[\x00-\x1f\x7f]/.test(value)) {
     throw new PlacementError(
@@ -71,12 +71,4 @@ export function headerText(value: string): string {
 export function quotedHeaderText(value: string): string {
   if (/["\\]/.test(value)) throw new PlacementError('a " or \\ has no place here');
   return headerText(value);
-}
-
-/**
- * A header value as undici takes it. undici writes each character below U+0100 as one byte (Latin-1) and refuses others,
- * so each byte of the value's UTF-8 is handed over as the character of that number.
- */
-export function headerBytes(value: string): string {
-  return /^[\x00-\x7f]*$/.test(value) ? value : Buffer.from(value, "utf8").toString("latin1");
 }

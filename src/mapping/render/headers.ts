@@ -1,5 +1,6 @@
 /** `headers:` of a mapping's request: names and values that are the mapping's business (RFC 9110 §5). */
 import { toText } from "../../expression/text.ts";
+import { isHeaderName, isReservedHeader } from "../../model/header.ts";
 import { excerpt } from "../../yaml/excerpt.ts";
 import {
   type CompileContext,
@@ -10,19 +11,13 @@ import {
   type Render,
   templatePieces,
 } from "./context.ts";
-import { headerBytes, headerText } from "./escape.ts";
+import { headerText } from "./escape.ts";
 
 export interface CompiledHeader {
   /** In lower case. */
   readonly name: string;
   readonly render: Render;
 }
-
-/** What the connection or the bridge itself sets. */
-const FORBIDDEN =
-  /^(?:host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*|x-request-id|__proto__)$/;
-
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 export function compileHeaders(
   headers: Readonly<Record<string, unknown>>,
@@ -43,8 +38,8 @@ export function compileHeaders(
 
 /** Why a mapping cannot set a header of this name, given in lower case; null if it can. */
 export function headerNameProblem(name: string): string | null {
-  if (!TOKEN.test(name)) return `"${excerpt(name)}" is no header name`;
-  if (FORBIDDEN.test(name))
+  if (!isHeaderName(name)) return `"${excerpt(name)}" is no header name`;
+  if (isReservedHeader(name))
     return `the header "${excerpt(name)}" is set by the bridge; a mapping cannot set it`;
   return null;
 }
@@ -66,10 +61,5 @@ function compileHeader(text: string, path: Path, context: CompileContext, names:
   if (template.parts.some((part) => typeof part === "string" && /[\x00-\x1f\x7f]/.test(part))) {
     context.report(path, "a header is one line without control characters");
   }
-  const render = concatenate(templatePieces(template, path, headerText));
-  if (template.literal !== null) {
-    const literal = headerBytes(template.literal);
-    return () => literal;
-  }
-  return (variables) => headerBytes(render(variables));
+  return concatenate(templatePieces(template, path, headerText));
 }

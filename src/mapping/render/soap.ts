@@ -12,7 +12,7 @@ import {
   templatePieces,
 } from "./context.ts";
 import { envelope, type SoapVersion } from "./envelope.ts";
-import { headerBytes, quotedHeaderText } from "./escape.ts";
+import { quotedHeaderText } from "./escape.ts";
 import type { CompiledHeader } from "./headers.ts";
 import { sparseXml } from "./sparse-xml.ts";
 import { checkWellFormed, maskSlots, xmlTokens } from "./xml.ts";
@@ -117,10 +117,9 @@ function soapHeaders(
 }
 
 function quotedAction(template: Template | null, path: Path): Render {
-  const render = concatenate([
+  return concatenate([
     '"',
     ...(template === null ? [] : templatePieces(template, path, quotedHeaderText)),
     '"',
   ]);
-  return (variables) => headerBytes(render(variables));
 }

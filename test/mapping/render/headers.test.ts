@@ -24,10 +24,9 @@ describe("headers", () => {
     });
   });
 
-  it("are UTF-8 on the wire, byte by byte in the string that undici takes", () => {
+  it("are text, as it was written or sent", () => {
     for (const definition of [{ a: "${sender}" }, { a: "é€😀" }]) {
-      const { headers } = call({ headers: definition }, { sender: "é€😀" });
-      expect(Buffer.from(headers.a ?? "", "latin1").toString("utf8")).toBe("é€😀");
+      expect(call({ headers: definition }, { sender: "é€😀" }).headers.a).toBe("é€😀");
     }
   });
 
@@ -38,9 +37,7 @@ describe("headers", () => {
         expect(value).toMatch(/[\x00-\x1f\x7f]/);
         expect(result.detail).toMatch(/^request\.headers\.a: the value of \$\{sender\}/);
       } else {
-        const sent = Buffer.from(result.headers.a ?? "", "latin1");
-        expect(sent.toString("utf8")).toBe(`<${value.replace(/[\ud800-\udfff]/gu, "\ufffd")}>`);
-        expect(result.headers.a).toMatch(/^[\x20-\x7e\x80-\xff]*$/);
+        expect(result.headers.a).toBe(`<${value}>`);
       }
     }
   });
