@@ -193,7 +193,7 @@ export class Asking<R> {
       if (joined === null || result === JOINED_LATE) return result;
       if (isFailure(result.answer)) {
         // It may have failed only because the other's time was up before ours.
-        const isCut = endedByTime(result.answer) && joined.remaining() === 0;
+        const isCut = endedByTime(result.answer) && joined.isReached;
         if (isCut && this.#deadline.remaining() >= WORTH_A_CALL) continue;
         return result;
       }

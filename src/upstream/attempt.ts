@@ -7,6 +7,7 @@
 import type { Dispatcher } from "undici";
 import type { Connection } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
+import type { Deadline } from "./deadline.ts";
 import { decompress, isEncoded, tooLarge } from "./decompress.ts";
 import { failureOf, isDestroyed, type Progress } from "./errors.ts";
 import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
@@ -57,16 +58,16 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
   /** All parts of the body, once there is more than one. */
   #parts: Buffer[] | null = null;
 
-  /** @param deadline by performance.now() */
-  constructor(owner: AttemptOwner, target: AttemptTarget, deadline: number) {
+  constructor(owner: AttemptOwner, target: AttemptTarget, deadline: Deadline) {
     super();
     this.#owner = owner;
     this.#target = target;
     this.#connection = target.pool.lease(this.#started);
     this.#repliesBefore = this.#connection.replies;
     const own = this.#started + target.timeout;
-    this.#cut = deadline < own;
-    this.startTimer(this.#cut ? deadline : own);
+    this.#cut = deadline.end < own;
+    if (this.#cut) this.startTimer(deadline.end, deadline.leeway);
+    else this.startTimer(own);
   }
 
   get url(): string {
@@ -179,7 +180,7 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
       this.#abort();
       this.#target.pool.release(connection);
     } else {
-      this.#target.pool.discard(connection);
+      this.#target.pool.giveUp(connection);
     }
     this.#owner.onFailure(failure, this.#elapsed());
   }

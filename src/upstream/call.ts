@@ -158,7 +158,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
       return;
     }
     this.#attempts++;
-    const attempt = new Attempt(this, endpoint, this.deadline.end);
+    const attempt = new Attempt(this, endpoint, this.deadline);
     if (this.#trace !== undefined) {
       const url = new URL(endpoint.url).origin + endpoint.join(this.#request.path);
       this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(headers)));
@@ -240,11 +240,15 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     if (retrying !== null) {
       this.#retrying = null;
       retrying(outcome);
-    } else if (isFailure(outcome) && isRetryable(outcome) && this.#context.retry.attempts > 1) {
+    } else if (isFailure(outcome) && isRetryable(outcome) && this.#mayRetry()) {
       void retry(this, outcome, this.#context.retry).then((last) => this.#finish(last));
     } else {
       this.#finish(outcome);
     }
+  }
+
+  #mayRetry(): boolean {
+    return this.#context.retry.attempts > 1 && this.deadline.remaining() > this.expectedLatency;
   }
 
   #finish(answer: T | Failure): void {

@@ -7,6 +7,7 @@
  * it has grown too old, or the certificates have changed, no further call uses it.
  */
 import { Connection, type ConnectionOwner, type Destination } from "./connection.ts";
+import { endSoon } from "./teardown.ts";
 
 export class ConnectionPool implements ConnectionOwner {
   readonly #destination: Destination;
@@ -57,6 +58,12 @@ export class ConnectionPool implements ConnectionOwner {
   discard(connection: Connection): void {
     this.withdraw(connection);
     connection.destroy();
+  }
+
+  /** Ends a connection as soon as there is time, as `endSoon` has it; the calls on it are told then. */
+  giveUp(connection: Connection): void {
+    this.withdraw(connection);
+    endSoon(connection);
   }
 
   /** Lets no further call use the connections that there are. */

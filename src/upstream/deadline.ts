@@ -5,13 +5,16 @@
  */
 import { Timer } from "./timer.ts";
 
+/** The part of the time by which a decision may end early where thousands are to end at once. */
+const LEEWAY = 0.2;
+
 class Expiry extends Timer {
   readonly #callback: () => void;
 
-  constructor(end: number, callback: () => void) {
+  constructor({ end, leeway }: Deadline, callback: () => void) {
     super();
     this.#callback = callback;
-    this.startTimer(end);
+    this.startTimer(end, leeway);
   }
 
   protected override onTime(): void {
@@ -26,10 +29,13 @@ class Expiry extends Timer {
 export class Deadline {
   /** By performance.now(), in milliseconds. */
   readonly end: number;
+  /** Milliseconds by which whoever waits may be told early, for the answer to be there in time. */
+  readonly leeway: number;
 
   /** @param milliseconds from now */
   constructor(milliseconds: number) {
     this.end = performance.now() + milliseconds;
+    this.leeway = LEEWAY * milliseconds;
   }
 
   /** Milliseconds left; 0 when it has passed. */
@@ -37,13 +43,18 @@ export class Deadline {
     return Math.max(0, this.end - performance.now());
   }
 
+  /** Whether those who waited for it may have been told. */
+  get isReached(): boolean {
+    return this.remaining() <= this.leeway;
+  }
+
   /**
-   * Calls back once when the deadline passes, soon if it has already.
+   * Calls back once when the deadline passes, soon if it has already, and within its leeway where many end at once.
    *
    * @returns takes the callback back
    */
   onExpire(callback: () => void): () => void {
-    const expiry = new Expiry(this.end, callback);
+    const expiry = new Expiry(this, callback);
     return () => expiry.cancel();
   }
 

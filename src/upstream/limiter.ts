@@ -64,7 +64,9 @@ export class Limiter {
     const remaining = Math.max(0, deadline.end - now);
     const patience = remaining - Math.min(this.expectedLatency, remaining / 2);
     if (this.#drainRate.timeFor(this.#waiting + 1) > patience) return false;
-    return new Promise((resolve) => this.#enqueue(new Waiter(this, resolve, now + patience)));
+    return new Promise((resolve) =>
+      this.#enqueue(new Waiter(this, resolve, now + patience, deadline.leeway)),
+    );
   }
 
   /** @param outcome how long the call took, in milliseconds; or how it ended otherwise */
@@ -115,11 +117,11 @@ class Waiter extends Timer {
   readonly #limiter: Limiter;
   readonly #resolve: (granted: boolean) => void;
 
-  constructor(limiter: Limiter, resolve: (granted: boolean) => void, until: number) {
+  constructor(limiter: Limiter, resolve: (granted: boolean) => void, until: number, leeway: number) {
     super();
     this.#limiter = limiter;
     this.#resolve = resolve;
-    this.startTimer(until);
+    this.startTimer(until, leeway);
   }
 
   grant(): void {

@@ -5,10 +5,18 @@
  * pointers in a list, and one sweep every `RESOLUTION` milliseconds looks only at the slots whose time has come
  * (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", scheme 6). A timer never expires early, and late
  * by no more than the resolution and what the event loop is busy with. The sweep runs only while a timer is waiting.
+ *
+ * Where thousands begin in one moment they would end in one moment, too, and what has to be done then takes longer than
+ * anybody has. So a timer may be given leeway: when those that are due with it are as many as can be dealt with, it
+ * comes earlier, into a slot that has room.
  */
 
 const RESOLUTION = 5;
 const SLOTS = 1024;
+/** Timers that can be dealt with in the time of a slot: 0.1 ms each, for a decision, its log line and its answer. */
+const CROWD = 50;
+/** Slots by which a sweep may be late. */
+const LATE = 2;
 
 const NOT_WAITING = -1;
 const EXPIRING = -2;
@@ -24,16 +32,23 @@ export abstract class Timer {
   /** Called once, when the time has come. */
   protected abstract onTime(): void;
 
-  /** Sets the time, in milliseconds by performance.now(); a timer that is waiting already is set anew. */
-  protected startTimer(due: number): void {
+  /**
+   * Sets the time; a timer that is waiting already is set anew.
+   *
+   * @param due in milliseconds by performance.now()
+   * @param leeway milliseconds by which it may come earlier, in a crowd
+   */
+  protected startTimer(due: number, leeway = 0): void {
     this.stopTimer();
     Timer.#wake();
-    this.#due = due;
-    this.#slot = Math.max(Math.ceil(due / RESOLUTION), Timer.#swept + 1) % SLOTS;
+    const slot = Timer.#slotFor(due, leeway);
+    this.#due = Math.min(due, slot * RESOLUTION);
+    this.#slot = slot % SLOTS;
     const head = Timer.#heads[this.#slot] ?? null;
     this.#next = head;
     if (head !== null) head.#previous = this;
     Timer.#heads[this.#slot] = this;
+    Timer.#counts[this.#slot]!++;
     Timer.#waiting++;
   }
 
@@ -48,23 +63,50 @@ export abstract class Timer {
     if (this.#next !== null) this.#next.#previous = this.#previous;
     this.#next = null;
     this.#previous = null;
+    Timer.#counts[this.#slot]!--;
     Timer.#waiting--;
   }
 
   static readonly #heads: (Timer | null)[] = new Array<Timer | null>(SLOTS).fill(null);
+  /** How many wait in each slot. */
+  static readonly #counts = new Uint32Array(SLOTS);
   static #waiting = 0;
   static #sweeping = false;
+  /** Whether a look is due before the turn ends. */
+  static #overdue = false;
   /** The last slot, counted from the clock's zero, whose timers were looked at. */
   static #swept = 0;
 
+  /** Counted from the clock's zero; where all that the leeway allows are full, the first of them. */
+  static #slotFor(due: number, leeway: number): number {
+    const next = Timer.#swept + 1;
+    const first = Math.max(Math.ceil((due - leeway) / RESOLUTION), next);
+    let slot = Math.max(Math.ceil(due / RESOLUTION), next);
+    while (slot > first && Timer.#counts[slot % SLOTS]! >= CROWD) slot--;
+    return slot;
+  }
+
   static #wake(): void {
-    if (Timer.#sweeping) return;
-    Timer.#sweeping = true;
-    Timer.#swept = Math.floor(performance.now() / RESOLUTION);
-    setTimeout(Timer.#sweep, RESOLUTION);
+    const current = Math.floor(performance.now() / RESOLUTION);
+    if (!Timer.#sweeping) {
+      Timer.#sweeping = true;
+      Timer.#swept = current;
+      setTimeout(Timer.#sweep, RESOLUTION);
+    } else if (current - Timer.#swept > LATE && !Timer.#overdue) {
+      // One turn of the event loop may bring a thousand requests; those whose time is up don't wait for its end.
+      Timer.#overdue = true;
+      queueMicrotask(Timer.#expire);
+    }
   }
 
   static readonly #sweep = (): void => {
+    Timer.#expire();
+    if (Timer.#waiting > 0) setTimeout(Timer.#sweep, RESOLUTION);
+    else Timer.#sweeping = false;
+  };
+
+  static readonly #expire = (): void => {
+    Timer.#overdue = false;
     const now = performance.now();
     const current = Math.floor(now / RESOLUTION);
     const first = Math.max(Timer.#swept + 1, current - SLOTS + 1);
@@ -90,8 +132,5 @@ export abstract class Timer {
       timer.#slot = NOT_WAITING;
       timer.onTime();
     }
-
-    if (Timer.#waiting > 0) setTimeout(Timer.#sweep, RESOLUTION);
-    else Timer.#sweeping = false;
   };
 }

@@ -5,9 +5,9 @@ import { caller, httpService, POST, permitted, rawService } from "./harness.ts";
 /** Milliseconds that a busy machine may add. */
 const MARGIN = 400;
 
-async function timed<T>(work: Promise<T>): Promise<[T, number]> {
+async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
   const started = performance.now();
-  return [await work, performance.now() - started];
+  return [await work(), performance.now() - started];
 }
 
 const silent = () => rawService(() => {});
@@ -25,7 +25,7 @@ describe("the time limits", () => {
     ["sends a byte at a time", dripping, /reading the reply, \d+ bytes so far/],
   ])("cut an attempt when the service %s", async (_name, service, detail) => {
     const { failure } = caller(await service(), { timeout: 150 });
-    const [answer, ms] = await timed(failure());
+    const [answer, ms] = await timed(() => failure());
     expect(answer).toMatchObject({ cause: "timeout", detail: expect.stringMatching(detail) });
     expect(ms).toBeGreaterThanOrEqual(150);
     expect(ms).toBeLessThan(150 + MARGIN);
@@ -39,7 +39,7 @@ describe("the time limits", () => {
     async (_name, service) => {
       const retry = { attempts: 10, backoff: 1, maxBackoff: 1 };
       const { call } = caller(await service(), { timeout: 120, retry });
-      const [{ answer, attempts }, ms] = await timed(call({}, 300));
+      const [{ answer, attempts }, ms] = await timed(() => call({}, 300));
       expect(answer).toMatchObject({ cause: "timeout" });
       expect(attempts).toBeGreaterThan(1);
       expect(ms).toBeLessThan(300 + MARGIN);
@@ -58,7 +58,7 @@ describe("the time limits", () => {
     const breaker = { failureRate: 1, minimumCalls: 1, window: 10_000, openFor: 60_000 };
     const { upstream, circuit } = caller(url, { breaker });
     const never = () => new Promise<never>(() => {});
-    const [{ answer }, ms] = await timed(upstream.call(POST, "id", new Deadline(100), never));
+    const [{ answer }, ms] = await timed(() => upstream.call(POST, "id", new Deadline(100), never));
     expect(answer).toMatchObject({ cause: "timeout", detail: expect.stringMatching(/the mapping/) });
     expect(ms).toBeLessThan(100 + MARGIN);
     expect(circuit).toEqual([]);
@@ -67,7 +67,7 @@ describe("the time limits", () => {
   it("hold for credentials that don't come", async () => {
     const url = await httpService((_request, response) => response.end("yes"));
     const authenticator = { headerNames: [], headers: () => new Promise<never>(() => {}) };
-    const [answer, ms] = await timed(caller(url, { authenticator }).failure(100));
+    const [answer, ms] = await timed(() => caller(url, { authenticator }).failure(100));
     expect(answer).toMatchObject({ cause: "timeout", detail: expect.stringMatching(/credentials/) });
     expect(ms).toBeLessThan(100 + MARGIN);
   });
@@ -97,7 +97,7 @@ describe("max_in_flight", () => {
     const url = await silent();
     const { call } = caller(url, { maxInFlight: 1, timeout: 400 });
     const first = call();
-    const [results, ms] = await timed(Promise.all(Array.from({ length: 2000 }, () => call({}, 100))));
+    const [results, ms] = await timed(() => Promise.all(Array.from({ length: 2000 }, () => call({}, 100))));
     for (const { answer, attempts } of results) {
       expect(answer).toMatchObject({ cause: "overload" });
       expect(attempts).toBe(0);

@@ -12,8 +12,8 @@ class Alarm extends Timer {
     this.#then = then;
   }
 
-  set(due: number): void {
-    this.startTimer(due);
+  set(due: number, leeway?: number): void {
+    this.startTimer(due, leeway);
   }
 
   stop(): void {
@@ -50,6 +50,42 @@ describe("a timer", () => {
     for (const alarm of stopped.toSorted(() => Math.random() - 0.5)) alarm.stop();
     await sleep(100);
     for (const alarm of alarms) expect(alarm.fired).toBe(stopped.includes(alarm) ? 0 : 1);
+  });
+
+  it("with leeway comes earlier in a crowd, and only there", async () => {
+    const due = performance.now() + 500;
+    const few = Array.from({ length: 10 }, () => new Alarm());
+    for (const alarm of few) alarm.set(due + 1000, 400);
+    const crowd = Array.from({ length: 3000 }, () => new Alarm());
+    for (const alarm of crowd) alarm.set(due, 400);
+    const strict = Array.from({ length: 100 }, () => new Alarm());
+    for (const alarm of strict) alarm.set(due);
+    await expect.poll(() => few.every(({ fired }) => fired === 1), { timeout: 5000 }).toBe(true);
+    expect(crowd.every(({ fired }) => fired === 1)).toBe(true);
+    expect(Math.min(...crowd.map(({ firedAt }) => firedAt))).toBeGreaterThanOrEqual(due - 400);
+    expect(crowd.filter(({ firedAt }) => firedAt < due).length).toBeGreaterThan(0);
+    for (const { firedAt } of strict) expect(firedAt).toBeGreaterThanOrEqual(due);
+    for (const { firedAt } of few) expect(firedAt).toBeGreaterThanOrEqual(due + 1000);
+  });
+
+  it("that is due does not wait for the end of a turn that brings others", async () => {
+    const alarm = new Alarm();
+    alarm.set(performance.now() + 5);
+    const order: string[] = [];
+    await new Promise<void>((resolve) => {
+      // Each of these is a callback of one turn, as reads from many sockets are.
+      for (let n = 0; n < 20; n++) {
+        setImmediate(() => {
+          const until = performance.now() + 5;
+          while (performance.now() < until);
+          new Alarm().set(performance.now() + 10);
+          order.push(alarm.fired === 1 ? "after" : "before");
+          if (n === 19) resolve();
+        });
+      }
+    });
+    expect(order.filter((when) => when === "before").length).toBeLessThan(20);
+    expect(alarm.fired).toBe(1);
   });
 
   it("that is set anew expires at the new time only", async () => {
