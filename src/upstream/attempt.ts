@@ -8,10 +8,11 @@ import type { Dispatcher } from "undici";
 import type { Connection } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import type { Deadline } from "./deadline.ts";
-import { decompress, isEncoded, tooLarge } from "./decompress.ts";
+import { decompress, isEncoded } from "./decompress.ts";
 import { failureOf, isDestroyed, type Progress } from "./errors.ts";
 import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
+import { ReplyBody } from "./reply-body.ts";
 import { ReplyHeaders } from "./reply-headers.ts";
 import { Timer } from "./timer.ts";
 
@@ -37,12 +38,9 @@ export interface AttemptOwner {
   onInterrupted(failure: Failure, milliseconds: number): void;
 }
 
-const NOTHING = Buffer.alloc(0);
-
 /** The handler's older interface, the one that undici itself works with: the newer one is a layer on top of it. */
 export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progress {
   status = 0;
-  received = 0;
   readonly #owner: AttemptOwner;
   readonly #target: AttemptTarget;
   readonly #connection: Connection;
@@ -54,14 +52,13 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
   #abort: (() => void) | null = null;
   #ended = false;
   #headers: readonly Buffer[] = [];
-  #body: Buffer = NOTHING;
-  /** All parts of the body, once there is more than one. */
-  #parts: Buffer[] | null = null;
+  readonly #body: ReplyBody;
 
   constructor(owner: AttemptOwner, target: AttemptTarget, deadline: Deadline) {
     super();
     this.#owner = owner;
     this.#target = target;
+    this.#body = new ReplyBody(target.maxReplySize);
     this.#connection = target.pool.lease(this.#started);
     this.#repliesBefore = this.#connection.replies;
     const own = this.#started + target.timeout;
@@ -76,6 +73,10 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
 
   get hostname(): string {
     return this.#target.hostname;
+  }
+
+  get received(): number {
+    return this.#body.length;
   }
 
   /** Sends the call; `headers` are names and values in turn. */
@@ -108,17 +109,15 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
 
   onData(chunk: Buffer): boolean {
     if (this.#ended) return true;
-    this.received += chunk.length;
-    if (this.received > this.#target.maxReplySize) this.#refuse(tooLarge(this.#target.maxReplySize));
-    else if (this.#parts !== null) this.#parts.push(chunk);
-    else if (this.#body.length > 0) this.#parts = [this.#body, chunk];
-    else this.#body = chunk;
-    return true;
+    const problem = this.#body.add(chunk);
+    if (problem !== null) this.#refuse(problem);
+    // Of what was refused, nothing more is read.
+    return problem === null;
   }
 
   onComplete(): void {
     if (this.#ended) return;
-    const body = this.#parts === null ? this.#body : Buffer.concat(this.#parts);
+    const body = this.#body.bytes;
     const headers = new ReplyHeaders(this.#headers);
     const coding = headers.get("content-encoding");
     if (body.length === 0 || !isEncoded(coding)) {
@@ -128,6 +127,7 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
     decompress(body, coding, this.#target.maxReplySize, (result) => {
       if (this.#ended) return;
       if (typeof result === "string") this.#refuse(result);
+      else if (result instanceof Error) this.#giveUp(failureOf(result, this));
       else this.#succeed(headers, result);
     });
   }
@@ -155,10 +155,10 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
     const limit = this.#cut ? "when the deadline came" : `after ${this.#target.timeout} ms (timeout)`;
     // Not a sound from it all that time: it may be dead, and nothing else would show that.
     if (connection.replies === this.#repliesBefore) this.#target.pool.withdraw(connection);
-    this.#giveUp({
-      cause: "timeout",
-      detail: `${this.url}: no complete reply ${limit}; it was still ${busy}`,
-    });
+    const detail = `${this.url}: no complete reply ${limit}; it was still ${busy}`;
+    // A lookup that is not over says nothing of the service.
+    const unknown = connection.stage === "looking up its name";
+    this.#giveUp(unknown ? { cause: "timeout", detail, blameless: true } : { cause: "timeout", detail });
   }
 
   #refuse(what: string): void {

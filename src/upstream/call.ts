@@ -9,7 +9,7 @@ import { Attempt, type AttemptOwner, type AttemptTarget } from "./attempt.ts";
 import type { Authenticator, AuthHeaders } from "./auth.ts";
 import type { Circuit, Permit } from "./circuit.ts";
 import type { Deadline } from "./deadline.ts";
-import { messageOf } from "./errors.ts";
+import { messageOf, ownTrouble } from "./errors.ts";
 import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
 import { type Failure, isFailure } from "./failure.ts";
 import { type CallHeaders, namedTexts } from "./headers.ts";
@@ -122,7 +122,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     if (credentials instanceof Promise) {
       this.deadline.cut(credentials, CREDENTIALS_LATE).then(
         (headers) => this.#authenticated(headers),
-        (error) => this.#end({ cause: "unreachable", detail: `no credentials: ${messageOf(error)}` }),
+        (error) => this.#end(uncredentialed(error)),
       );
     } else {
       this.#authenticated(credentials);
@@ -214,9 +214,11 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 
   onFailure(failure: Failure, milliseconds: number): void {
-    this.#context.limiter.release(failure.cause === "timeout" ? "dropped" : "unknown");
+    const dropped = failure.cause === "timeout" && failure.blameless !== true;
+    this.#context.limiter.release(dropped ? "dropped" : "unknown");
     this.#trace?.onFailure(this.#attempts, failure, milliseconds);
-    if (failure.cause === "bad_reply") this.#permit!.succeeded();
+    if (failure.blameless === true) this.#permit!.interrupted(failure.detail);
+    else if (failure.cause === "bad_reply") this.#permit!.succeeded();
     else this.#permit!.failed(failure.detail);
     this.#end(failure);
   }
@@ -269,6 +271,15 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 }
 
+function uncredentialed(error: unknown): Failure {
+  const own = ownTrouble(error);
+  if (own !== null) return { cause: "overload", detail: `no credentials: ${own}`, blameless: true };
+  return { cause: "unreachable", detail: `no credentials: ${messageOf(error)}` };
+}
+
 function uninterpreted(error: unknown): Failure {
+  const own = ownTrouble(error);
+  if (own !== null)
+    return { cause: "overload", detail: `the mapping could not read the reply: ${own}`, blameless: true };
   return { cause: "bad_reply", detail: `the mapping failed on the reply: ${messageOf(error)}` };
 }

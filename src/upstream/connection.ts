@@ -11,6 +11,7 @@ import tls from "node:tls";
 import type { Client, Dispatcher } from "undici";
 // undici as a whole brings fetch, WebSocket and caches, and takes a fifth of the time that the bridge needs to start.
 import UndiciClient from "undici/lib/dispatcher/client.js";
+import { AddressRace } from "./address-race.ts";
 import type { Resolver } from "./resolver.ts";
 import type { TlsFiles } from "./tls-files.ts";
 
@@ -44,9 +45,6 @@ export type Stage = "looking up its name" | "connecting" | "shaking hands (TLS)"
 
 const IDLE = 4_000;
 const MAX_IDLE = 60_000;
-const KEEPALIVE_PROBE = 60_000;
-/** Before the next of several addresses is tried. Node's own 250 ms is less than some connections take. */
-const ADDRESS_TIMEOUT = 400;
 /** Streams of one connection; what RFC 9113 §6.5.2 recommends that a server grants at least. */
 const STREAMS = 100;
 
@@ -63,6 +61,8 @@ export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #client: Client;
   #socket: net.Socket | null = null;
+  #race: AddressRace | null = null;
+  #destroyed = false;
   #stage: Stage = "waiting for the reply";
   /** By performance.now(); infinite before it is open. */
   #openedAt = Number.POSITIVE_INFINITY;
@@ -128,57 +128,76 @@ export class Connection {
 
   /** Ends it at once, with what it is doing. */
   destroy(): void {
+    this.#destroyed = true;
     this.#client.destroy().catch(() => {});
+    this.#race?.end();
     this.#socket?.destroy();
   }
 
-  #connect(callback: (...outcome: [null, net.Socket] | [Error, null]) => void): void {
-    const { hostname: host, port, resolver, tls: files, serverName, http2 } = this.#destination;
-    this.#stage = net.isIP(host) === 0 ? "looking up its name" : "connecting";
-    const target = {
-      host,
-      port,
-      lookup: resolver.lookup,
-      autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT,
-    };
-    const socket =
-      files === null
-        ? net.connect(target)
-        : tls.connect({
-            ...target,
-            servername: serverName ?? (net.isIP(host) === 0 ? host : ""),
-            secureContext: files.context,
-            // Said outright, or NODE_TLS_REJECT_UNAUTHORIZED=0 would turn it off.
-            rejectUnauthorized: true,
-            ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"],
-          });
-    this.#socket = socket;
-    socket.setNoDelay(true).setKeepAlive(true, KEEPALIVE_PROBE);
-    socket.once("lookup", () => {
+  #connect(callback: Connected): void {
+    const { hostname, port, resolver } = this.#destination;
+    const race = new AddressRace(port, (error, socket) => {
+      if (error === null) this.#secure(socket, callback);
+      else callback(error, null);
+    });
+    this.#race = race;
+    if (net.isIP(hostname) !== 0) {
       this.#stage = "connecting";
-    });
-    if (files !== null) {
-      socket.once("connect", () => {
-        this.#stage = "shaking hands (TLS)";
-      });
+      race.add([hostname]);
+      race.begin();
+      return;
     }
+    this.#stage = "looking up its name";
+    resolver
+      .resolve(hostname, (addresses) => race.add(addresses))
+      .then(
+        (addresses) => {
+          if (this.#destroyed) return;
+          this.#stage = "connecting";
+          race.add(addresses);
+          race.begin();
+        },
+        (error: Error) => callback(error, null),
+      );
+  }
 
-    let open = false;
-    socket.once(files === null ? "connect" : "secureConnect", () => {
-      open = true;
-      this.#stage = "waiting for the reply";
-      this.#openedAt = performance.now();
-      this.#http2 = http2 && (files === null || (socket as tls.TLSSocket).alpnProtocol === "h2");
-      // What undici goes by; without TLS nobody else says it.
-      if (this.#http2) Object.assign(socket, { alpnProtocol: "h2" });
-      this.#client.pipelining = this.capacity;
-      this.#owner.onOpen(this);
-      callback(null, socket);
+  #secure(connected: net.Socket, callback: Connected): void {
+    const { hostname, tls: files, serverName, http2 } = this.#destination;
+    if (files === null) {
+      this.#opened(connected, http2, callback);
+      return;
+    }
+    this.#stage = "shaking hands (TLS)";
+    const socket = tls.connect({
+      socket: connected,
+      servername: serverName ?? (net.isIP(hostname) === 0 ? hostname : ""),
+      secureContext: files.context,
+      // Said outright, or NODE_TLS_REJECT_UNAUTHORIZED=0 would turn it off.
+      rejectUnauthorized: true,
+      ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"],
+      // By what the certificate is checked against where no server name is sent.
+      host: hostname,
     });
-    socket.on("error", (error) => {
-      if (!open) callback(error, null);
-      open = true;
+    this.#socket = socket;
+    const refused = (error: Error) => callback(error, null);
+    socket.once("error", refused);
+    socket.once("secureConnect", () => {
+      socket.off("error", refused).on("error", () => {});
+      this.#opened(socket, http2 && socket.alpnProtocol === "h2", callback);
     });
   }
+
+  #opened(socket: net.Socket, http2: boolean, callback: Connected): void {
+    this.#socket = socket;
+    this.#stage = "waiting for the reply";
+    this.#openedAt = performance.now();
+    this.#http2 = http2;
+    // What undici goes by; without TLS nobody else says it.
+    if (http2) Object.assign(socket, { alpnProtocol: "h2" });
+    this.#client.pipelining = this.capacity;
+    this.#owner.onOpen(this);
+    callback(null, socket);
+  }
 }
+
+type Connected = (...outcome: [null, net.Socket] | [Error, null]) => void;

@@ -5,7 +5,7 @@
  * threads; what comes out is limited, so that a small reply cannot fill the memory.
  */
 import { brotliDecompress, gunzip, inflate, inflateRaw, type ZlibOptions } from "node:zlib";
-import { messageOf } from "./errors.ts";
+import { messageOf, ownTrouble } from "./errors.ts";
 
 type Decoder = (
   body: Buffer,
@@ -33,13 +33,13 @@ export function isEncoded(coding: string | undefined): coding is string {
  *
  * @param coding Content-Encoding, as sent
  * @param limit bytes that may come out, at each step
- * @param done gets the body, or what is wrong with it
+ * @param done gets the body, or what is wrong with it; an error where this machine could not do it
  */
 export function decompress(
   body: Buffer,
   coding: string,
   limit: number,
-  done: (result: Buffer | string) => void,
+  done: (result: Buffer | string | Error) => void,
 ): void {
   const codings = coding
     .toLowerCase()
@@ -60,6 +60,7 @@ export function decompress(
     decoder(rest, { maxOutputLength: limit }, (error, result) => {
       if (error === null) takeOff(result);
       else if ("code" in error && error.code === "ERR_BUFFER_TOO_LARGE") done(tooLarge(limit));
+      else if (ownTrouble(error) !== null) done(error);
       else done(`the body is not valid ${name}: ${messageOf(error)}`);
     });
   };

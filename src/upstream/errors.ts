@@ -36,8 +36,6 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   ETIMEDOUT: "the connection timed out; is a firewall dropping packets?",
   UND_ERR_DESTROYED:
     "the connection that it shared with another call was ended because of that one, which got no reply in time or an unusable one",
-  EMFILE: "this process has too many files open; raise its limit (LimitNOFILE, ulimit -n)",
-  ENFILE: "this machine has too many files open; raise fs.file-max",
   CERT_HAS_EXPIRED: "its certificate has expired; it must be renewed there",
   CERT_NOT_YET_VALID: "its certificate is not valid yet; check the clocks of both machines",
   CERT_REVOKED: "its certificate has been revoked; it must be replaced there",
@@ -58,8 +56,37 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "it does not know the authority that signed the certificate in tls.cert",
 };
 
+const NO_MEMORY = "this machine has no memory left for it; see what takes it, or add some";
+const NO_PORTS =
+  "this machine has no local port left for another connection; widen net.ipv4.ip_local_port_range, or lower max_in_flight";
+
+/** What this machine or this process lacks, which no service is to blame for. */
+const OWN: Readonly<Record<string, string>> = {
+  EMFILE: "this process has too many files open; raise its limit (LimitNOFILE, ulimit -n)",
+  ENFILE: "this machine has too many files open; raise fs.file-max",
+  ENOMEM: NO_MEMORY,
+  EAI_MEMORY: NO_MEMORY,
+  Z_MEM_ERROR: NO_MEMORY,
+  ERR_MEMORY_ALLOCATION_FAILED: NO_MEMORY,
+  ENOBUFS: "this machine has no room left in its network buffers; see net.core and net.ipv4.tcp_mem",
+  EADDRNOTAVAIL: NO_PORTS,
+  EAGAIN: "this machine has no resources left for it (threads, ports or memory); see ulimit -u and its load",
+};
+
+/** What went wrong where it was the bridge's own trouble, and what to do about it; null where it was not. */
+export function ownTrouble(error: unknown): string | null {
+  const code = codeOf(error);
+  if (Object.hasOwn(OWN, code)) return `${OWN[code]} (${code})`;
+  return /MALLOC_FAILURE$/.test(code) ? `${NO_MEMORY} (${code})` : null;
+}
+
 /** The failure that an error of the transport means. */
 export function failureOf(error: unknown, progress: Progress): Failure {
+  const own = ownTrouble(error);
+  if (own !== null) {
+    const detail = `${progress.url} could not be asked: ${own}`;
+    return { cause: "overload", detail, blameless: true };
+  }
   const code = codeOf(error);
   if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") {
     return failure("mapping_error", `the call cannot be sent: ${messageOf(error)}`);

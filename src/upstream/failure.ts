@@ -25,6 +25,8 @@ export interface Failure {
   readonly detail: string;
   /** The HTTP status, where a reply was complete. */
   readonly status?: number;
+  /** It says nothing of the service's condition, so that no circuit counts it. */
+  readonly blameless?: true;
   /** From a reply's Retry-After: milliseconds to wait before another attempt (RFC 9110 §10.2.3). */
   readonly retryAfter?: number;
 }

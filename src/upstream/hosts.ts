@@ -1,13 +1,19 @@
 /** The hosts file: names that are known without asking a name server (hosts(5)). */
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
+import { ownTrouble } from "./errors.ts";
 
-/** Gives the addresses that the file has for a name, in the file's order; none where it cannot be read. */
+/**
+ * Gives the addresses that the file has for a name, in the file's order; none where it cannot be read.
+ *
+ * @throws Error that is this machine's own trouble
+ */
 export async function addressesInHosts(file: string, name: string): Promise<string[]> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
-  } catch {
+  } catch (error) {
+    if (ownTrouble(error) !== null) throw error;
     return [];
   }
   const wanted = name.toLowerCase();

@@ -3,6 +3,7 @@ import type { Authenticator } from "./auth.ts";
 import type { BreakerOptions, CircuitState } from "./circuit.ts";
 import type { UpstreamReply } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
+import type { Resolver } from "./resolver.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { TlsOptions } from "./tls-files.ts";
 
@@ -25,6 +26,8 @@ export interface UpstreamOptions {
   readonly pipelining?: number;
   /** Whether to speak HTTP/2 with services that can. Default: false. */
   readonly http2?: boolean;
+  /** What knows the addresses of names. Default: what the process knows. */
+  readonly resolver?: Resolver;
   /** As in `pfxbridge/1.0`. */
   readonly userAgent: string;
   /** Bytes of a reply's body, also after decompression. Default: 1 MiB. */

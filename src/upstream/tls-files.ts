@@ -8,7 +8,7 @@
 import { readFileSync, type Stats, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
-import { messageOf } from "./errors.ts";
+import { messageOf, ownTrouble } from "./errors.ts";
 
 export interface TlsOptions {
   /** Files, PEM. Without `ca`, the authorities that Node trusts. */
@@ -81,7 +81,8 @@ export class TlsFiles {
         this.#broken = { seen, reported: false };
       } else if (!this.#broken.reported) {
         this.#broken.reported = true;
-        const detail = `the changed files of tls cannot be used (${messageOf(error)}): ${files}`;
+        const why = ownTrouble(error) ?? messageOf(error);
+        const detail = `the changed files of tls cannot be used (${why}): ${files}`;
         this.#onReload(false, `${detail}; what was read before stays in use`);
       }
     }

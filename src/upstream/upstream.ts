@@ -10,7 +10,7 @@ import type { UpstreamRequest } from "./exchange.ts";
 import { CallHeaders } from "./headers.ts";
 import { Limiter, type LimiterReport } from "./limiter.ts";
 import type { Trace, UpstreamEvents, UpstreamOptions } from "./options.ts";
-import { Resolver } from "./resolver.ts";
+import { type Resolver, systemResolver } from "./resolver.ts";
 import { pathJoiner } from "./target.ts";
 import { TlsFiles } from "./tls-files.ts";
 
@@ -36,7 +36,7 @@ export class Upstream {
     this.#tls = options.urls.some((url) => url.protocol === "https:")
       ? new TlsFiles(options.tls, (ok, detail) => this.#reloaded(ok, detail, events))
       : null;
-    const resolver = new Resolver();
+    const resolver = options.resolver ?? systemResolver;
     this.#endpoints = options.urls.map((url) => endpointOf(url, options, resolver, this.#tls, events));
     this.#context = {
       name: options.name,
