@@ -5,6 +5,8 @@
  * Exit status: 0 fine, 1 the work failed, 2 wrong usage. No stack trace reaches a user.
  */
 import { type Command, UsageError } from "./commands/command.ts";
+import { Printing } from "./commands/printing.ts";
+import { writesUnderWay } from "./observe/destination.ts";
 import { VERSION } from "./version.ts";
 import { ProblemError } from "./yaml/problem.ts";
 
@@ -95,7 +97,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 function fail(error: unknown): number {
   // Under spawn(8) standard error is the mail system's connection: a word there breaks the protocol.
-  const say = process.argv.includes("--stdio") ? () => {} : (text: string) => console.error(text);
+  const say = process.argv.includes("--stdio") ? () => {} : (text: string) => printing.console.error(text);
   if (error instanceof UsageError) {
     const [name = ""] = process.argv.slice(2);
     const command = Object.hasOwn(COMMANDS, name) ? `${name} ` : "";
@@ -106,5 +108,15 @@ function fail(error: unknown): number {
   return 1;
 }
 
-// A module may have left timers or sockets behind; they do not keep the process.
-process.exit(await main(process.argv.slice(2)).catch(fail));
+/** A module may have left timers or sockets behind; they do not keep the process. */
+function leave(status: number): void {
+  // Node waits for a write that sleeps in the system, on a disk that does not answer, say.
+  if (writesUnderWay() > 0) process.kill(process.pid, "SIGKILL");
+  process.exit(status);
+}
+
+const printing = new Printing();
+globalThis.console = printing.console;
+const status = await main(process.argv.slice(2)).catch(fail);
+await printing.end();
+leave(status);

@@ -41,6 +41,10 @@ async function exportTo(file: string | undefined, target: ControlTarget): Promis
   if (file === undefined) {
     try {
       await pipeline(lines, process.stdout, { end: false });
+      // The last of it has been taken, not written.
+      await new Promise<void>((resolve, reject) => {
+        process.stdout.write("", (error) => (error ? reject(error) : resolve()));
+      });
     } catch (error) {
       // Whoever reads has seen enough, as `head` does.
       if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw incomplete(error);

@@ -7,14 +7,14 @@
  * SIGHUP loads the configuration again; if it is not valid the old one stays. SIGTERM and SIGINT answer what is in
  * flight and end. Whatever goes wrong inside costs a log line, never the process.
  */
-import { Console } from "node:console";
-import { Writable } from "node:stream";
 import type { Config } from "../config/config.ts";
 import { keepingContents } from "../config/contents.ts";
 import { runsAsRoot } from "../config/permissions.ts";
 import { ControlEndpoint } from "../control/control-endpoint.ts";
 import { OfflineSwitch } from "../decision/offline.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
+import { logWhatIsPrinted } from "../observe/printed.ts";
+import { keepStandardStreamsFromBlocking } from "../observe/standard-streams.ts";
 import { ListenerSet } from "../postfix/listener-set.ts";
 import { type StdioConnection, serveStdio } from "../postfix/stdio.ts";
 import { VERSION } from "../version.ts";
@@ -88,7 +88,8 @@ class Daemon {
 
   async start(): Promise<void> {
     const { stdio = false } = this.#options;
-    if (stdio) keepStandardStreams(this.#log);
+    if (!stdio) keepStandardStreamsFromBlocking();
+    logWhatIsPrinted(this.#log);
     this.#listenForSignals();
     const { loaded: config, contents } = await keepingContents(this.#options.load);
     this.#longestDeadline = longestDeadline(config);
@@ -117,7 +118,7 @@ class Daemon {
       // Told to end before it began.
       if (this.#stopping) return;
       this.#logProblems(error, "not started");
-      this.#log.flush();
+      await this.#log.end();
       throw error;
     }
     if (stdio && engine instanceof BridgeEngine) this.#serveStdio(engine);
@@ -214,7 +215,7 @@ class Daemon {
       this.#log.info(this.#summary(config), "configuration loaded again");
     } catch (error) {
       next?.discard();
-      log?.discard();
+      void log?.end(0);
       this.#logProblems(error, "configuration not loaded, the old one stays in use");
     }
   }
@@ -238,7 +239,7 @@ class Daemon {
     await this.#running?.engine.close(grace);
     await this.#control.close();
     this.#log.info({}, "stopped");
-    this.#log.flush();
+    await this.#log.end();
     this.#end();
   }
 
@@ -259,21 +260,4 @@ class Daemon {
         : {}),
     };
   }
-}
-
-/**
- * Under spawn(8) standard output and standard error are the client's connection: what Node, a library or a module
- * prints goes to the log.
- */
-function keepStandardStreams(log: ServiceLog): void {
-  process.removeAllListeners("warning");
-  process.on("warning", ({ name, message }) => log.warn({ name }, message));
-  const lines = new Writable({
-    decodeStrings: false,
-    write(text: string, _encoding, done) {
-      log.info({}, text.trimEnd());
-      done();
-    },
-  });
-  globalThis.console = new Console(lines);
 }

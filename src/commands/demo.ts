@@ -16,10 +16,12 @@ export const demo: Command = {
   async run(args) {
     readArguments(args, {});
     const service = await startDemoService();
+    // While the bridge runs, what is printed goes to its log.
+    const { console } = globalThis;
     await runDaemon({
       load: () => parseConfig(demoConfig(service.url), "demo.yaml"),
       mayStayRoot: true,
-      onReady: () => process.stdout.write(demoBanner(service.url)),
+      onReady: () => console.log(demoBanner(service.url).trimEnd()),
     });
     await service.close();
     return 0;

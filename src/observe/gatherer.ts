@@ -40,10 +40,18 @@ export class Gatherer {
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#lines === null) return;
+    if (this.#lines === null || this.#size === 0) return;
     const lines = this.#lines.subarray(0, this.#size);
-    this.#lines = null;
+    const isFew = this.#size < this.#most / 2;
+    // Few lines may wait for long: they are not to hold room for many.
+    if (!isFew) this.#lines = null;
     this.#size = 0;
-    this.#write(lines);
+    this.#write(isFew ? copyOf(lines) : lines);
   }
+}
+
+function copyOf(lines: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(lines.length);
+  lines.copy(copy);
+  return copy;
 }

@@ -5,15 +5,17 @@
  * before it leaves the process: secrets are masked, and control characters that JSON leaves alone
  * (DEL, C1, line separators) are escaped, so that none reaches a terminal.
  *
- * A reader of the log that is slow, or gone, never holds up a decision: lines wait in memory up to a limit
- * and are dropped beyond it.
+ * A place that takes no lines (disk full, nobody reads) never holds up a decision, a reload or the end: lines wait in memory
+ * up to a limit, are dropped beyond it, and the log says how many when it goes on.
  */
-import { openSync } from "node:fs";
+import { isatty } from "node:tty";
 import { type Logger, type LoggerOptions, pino } from "pino";
+import { Destination, type Place } from "./destination.ts";
 import { Gatherer } from "./gatherer.ts";
 import { ATOMIC_WRITE, withinLimit } from "./line-limit.ts";
 import { prettyLines } from "./pretty.ts";
 import { escapeControls } from "./quote.ts";
+import { openWithoutBlocking } from "./standard-streams.ts";
 
 /** What the rooms may do with the log: fields first, then the message. */
 export interface Log {
@@ -42,6 +44,8 @@ export interface LogOptions {
   readonly format?: "json" | "pretty" | undefined;
   /** A file instead of standard output. */
   readonly file?: string | undefined;
+  /** The descriptor of standard output, where it is another than 1. */
+  readonly output?: number;
   /** Standard output is somebody's connection (`serve --stdio`): without a file, nothing is logged. */
   readonly quiet?: boolean;
   /** Other processes write to the same place: lines must never mix. */
@@ -50,7 +54,9 @@ export interface LogOptions {
   readonly worker?: number;
 }
 
-/** Lines that wait for a slow reader, in bytes; what comes after is dropped. */
+/** The last lines get so long at the end, in milliseconds. A supervisor waits for its workers, and then for itself. */
+export const LAST_LINES = 1000;
+/** Lines that wait, in bytes; what comes after is dropped. */
 const MAX_WAITING = 16 * 1024 * 1024;
 /** Written together, in bytes, where nobody else writes. */
 const GATHERED = 64 * 1024;
@@ -62,10 +68,14 @@ export interface OpenLog {
   readonly logger: Logger;
   /** Takes a line of JSON with its line end, controls escaped. */
   readonly write: (line: string) => void;
-  /** Writes what still waits, before it goes on. */
+  /** Goes on after `former`, which is over with that. */
+  follow(former: OpenLog): void;
+  /** Writes what still waits, for so many milliseconds at most. After 0 it is as if it had never been opened. */
+  end(time: number): Promise<void>;
+  /** Null where nothing is written at all. */
+  readonly destination: Destination | null;
+  /** Lines that were gathered are on their way. */
   flush(): void;
-  /** It is not needed after all. */
-  discard(): void;
 }
 
 /**
@@ -76,30 +86,43 @@ export interface OpenLog {
  */
 export function openLog(options: LogOptions, mask: (line: string) => string): OpenLog {
   if (options.quiet && options.file === undefined) return SILENT;
-  const destination = openDestination(options);
-  const gathered = isPretty(options) ? 0 : options.shared ? ATOMIC_WRITE : GATHERED;
-  const gatherer = new Gatherer(gathered, (lines) => writeTo(destination, lines));
-  const write = lineWriter(gatherer, options, mask);
-  const { level, worker } = options;
+  const format = formatOf(options);
+  const piece = options.shared ? ATOMIC_WRITE : GATHERED;
+  const base = options.worker === undefined ? null : { worker: options.worker };
+  const destination = new Destination(openPlace(options), {
+    most: MAX_WAITING,
+    piece,
+    shared: options.shared === true,
+    gap: (dropped) => Buffer.from(format(gapLine(dropped, base))),
+  });
+  const gatherer = new Gatherer(isPretty(options) ? 0 : piece, (lines) => destination.write(lines));
+  const write = lineWriter(gatherer, options, format, mask);
   return {
     logger: pino(
-      { ...LINE_FORMAT, base: worker === undefined ? null : { worker }, level },
+      { ...LINE_FORMAT, base, level: options.level },
       { write: (line) => write(escapeControls(line)) },
     ),
     write,
-    flush: () => {
-      gatherer.flush();
-      destination.flushSync();
+    destination,
+    flush: () => gatherer.flush(),
+    follow: (former) => {
+      former.flush();
+      if (former.destination !== null) destination.follow(former.destination);
     },
-    discard: () => destination.end(),
+    end: (time) => {
+      gatherer.flush();
+      return destination.end(time);
+    },
   };
 }
 
 const SILENT: OpenLog = {
   logger: pino({ level: "silent" }),
   write: () => {},
+  destination: null,
   flush: () => {},
-  discard: () => {},
+  follow: (former) => void former.end(LAST_LINES),
+  end: async () => {},
 };
 
 /**
@@ -110,8 +133,7 @@ export class ServiceLog implements LineLog {
 
   /** Goes on in `next`; the file that was in use is closed, also where logrotate(8) has moved it. */
   use(next: OpenLog): void {
-    this.flush();
-    this.#open.discard();
+    next.follow(this.#open);
     this.#open = next;
   }
 
@@ -139,63 +161,51 @@ export class ServiceLog implements LineLog {
     this.#open.write(`{"level":"${level}"${isoTime()},${members}}\n`);
   }
 
-  /** Writes what still waits. */
-  flush(): void {
-    try {
-      this.#open.flush();
-    } catch {
-      // Nowhere left to write to.
-    }
+  /** The end: what still waits has a second. */
+  end(): Promise<void> {
+    return this.#open.end(LAST_LINES);
   }
 }
 
-type Destination = ReturnType<typeof pino.destination>;
+const STANDARD_OUTPUT = 1;
 
-function isPretty({ format, file }: LogOptions): boolean {
-  return (format ?? (file === undefined && process.stdout.isTTY ? "pretty" : "json")) === "pretty";
+function isPretty({ format, file, output = STANDARD_OUTPUT }: LogOptions): boolean {
+  return (format ?? (file === undefined && isatty(output) ? "pretty" : "json")) === "pretty";
 }
 
-function openDestination(options: LogOptions): Destination {
-  const { file } = options;
-  let fd = 1;
+function openPlace({ file, output = STANDARD_OUTPUT }: LogOptions): Place {
+  if (file === undefined) return { fd: output, own: false };
   try {
-    if (file !== undefined) fd = openSync(file, "a", 0o640);
+    return { fd: openWithoutBlocking(file), own: true };
   } catch (error) {
     throw new Error(
       `log.file: ${file} cannot be opened for writing (${(error as NodeJS.ErrnoException).code})`,
     );
   }
-  const destination = pino.destination({
-    fd,
-    // Never synchronously: a terminal that is held (Ctrl-S) would hold the decisions.
-    sync: false,
-    minLength: 0,
-    contentMode: "buffer",
-    ...(options.shared && { maxWrite: ATOMIC_WRITE }),
-    maxLength: MAX_WAITING,
-  });
-  // Standard output closed, disk full: the log is lost, the decisions go on.
-  destination.on("error", () => {});
-  return destination;
 }
 
-/** The type of pino's destination knows of texts only; sonic-boom, which it is, takes bytes in this mode. */
-function writeTo(destination: Destination, lines: Buffer): void {
-  (destination as unknown as { write(lines: Buffer): void }).write(lines);
+/** Makes of a line in JSON, its end included, what is written. */
+function formatOf(options: LogOptions): (line: string) => string {
+  const { file, output = STANDARD_OUTPUT } = options;
+  return isPretty(options) ? prettyLines(file === undefined && isatty(output)) : (line) => line;
 }
 
 function lineWriter(
   gatherer: Gatherer,
   options: LogOptions,
+  format: (line: string) => string,
   mask: (line: string) => string,
 ): (line: string) => void {
-  const format = isPretty(options) ? prettyLines(options.file === undefined && process.stdout.isTTY) : null;
-  const most = format === null ? ATOMIC_WRITE : ATOMIC_PRETTY;
+  const most = isPretty(options) ? ATOMIC_PRETTY : ATOMIC_WRITE;
   return (line) => {
     const safe = mask(line);
-    const fitting = options.shared ? withinLimit(safe, most, asLine) : safe;
-    gatherer.add(format === null ? fitting : format(fitting));
+    gatherer.add(format(options.shared ? withinLimit(safe, most, asLine) : safe));
   };
+}
+
+function gapLine(dropped: number, base: object | null): string {
+  const msg = "lines of the log were dropped here: for a while nothing could be written to it";
+  return `{"level":"warn"${isoTime()},${JSON.stringify({ ...base, dropped, msg }).slice(1)}\n`;
 }
 
 function asLine(fields: object): string {

@@ -14,6 +14,7 @@ import type { Log } from "../observe/log.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import { exportAll, loadAll } from "./cache-transfer.ts";
 import type { Engine, Prepared } from "./engine.ts";
+import { END_TIME } from "./grace.ts";
 import { HandOver } from "./hand-over.ts";
 import type { Loading } from "./messages.ts";
 import { sumOf } from "./sum.ts";
@@ -35,8 +36,8 @@ const CALL_TIME = 5_000;
 const FORGET_TIME = 10_000;
 /** … to tell how it stands; its stores are asked. */
 const STATUS_TIME = 2_500;
-/** Beyond the grace: to write what waits, and to end. Lines of a log that nobody reads are lost then. */
-const END_TIME = 400;
+/** That it takes a worker to hear that it is to stop, of the grace; in milliseconds. */
+const STOP_TIME = 200;
 /** A worker that lived so long was well; in milliseconds. */
 const WELL_AFTER = 10_000;
 /** Before a worker is replaced whose predecessor was not, in milliseconds; doubles. */
@@ -135,7 +136,7 @@ export class WorkerPool implements Engine {
     this.#closing = true;
     this.handOver.close();
     const workers = [...this.#workers];
-    for (const worker of workers) void worker.call("stop", graceMs - END_TIME / 2, CALL_TIME).catch(() => {});
+    for (const worker of workers) void worker.call("stop", graceMs - STOP_TIME, CALL_TIME).catch(() => {});
     await within(graceMs + END_TIME, Promise.all(workers.map(({ ended }) => ended)));
     for (const worker of this.#workers) worker.kill();
     await Promise.all(workers.map(({ ended }) => ended));
@@ -207,6 +208,12 @@ export class WorkerPool implements Engine {
 
   #start(place: number): WorkerProcess {
     const worker = new WorkerProcess(place);
+    worker.onPrinted((text) => {
+      this.#log.warn(
+        { worker_pid: worker.pid, text },
+        "printed by a worker process, not by the bridge itself",
+      );
+    });
     this.#workers.add(worker);
     void worker.ended.then((how) => this.#onEnded(worker, how));
     return worker;

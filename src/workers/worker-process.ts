@@ -20,6 +20,8 @@ interface Pending {
   readonly timer: NodeJS.Timeout;
 }
 
+const STANDARD_OUTPUT = 1;
+
 /** Nothing came of a call because the worker did not answer it. */
 export class Unanswered extends Error {}
 
@@ -41,8 +43,9 @@ export class WorkerProcess {
 
   constructor(place: number) {
     this.place = place;
-    // Standard streams are the supervisor's own: there is one log.
-    this.#child = fork(process.argv[1] ?? "", ["worker"]);
+    // There is one log, the supervisor's. What Node or a library prints by itself comes here, and so to the log.
+    const stdio = ["ignore", "pipe", "pipe", "ipc"] as const;
+    this.#child = fork(process.argv[1] ?? "", ["worker"], { stdio: [...stdio, STANDARD_OUTPUT] });
     this.#child.on("message", (message: FromWorker) => this.#receive(message));
     this.ended = new Promise((resolve) => {
       this.#child.once("exit", (status, signal) => {
@@ -71,6 +74,13 @@ export class WorkerProcess {
   /** Connections that have not reached it; when it has ended they never will. */
   get underway(): readonly Accepted[] {
     return [...this.#underway];
+  }
+
+  /** Tells what it writes to its standard streams, a piece at a time. */
+  onPrinted(tell: (text: string) => void): void {
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => tell(text.trimEnd()));
+    }
   }
 
   /** @param time milliseconds that the answer may take */

@@ -9,10 +9,12 @@ import { fromContents } from "../config/contents.ts";
 import { loadConfig } from "../config/load.ts";
 import { OfflineSwitch } from "../decision/offline.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
+import { logWhatIsPrinted } from "../observe/printed.ts";
+import { SUPERVISORS_OUTPUT } from "../observe/standard-streams.ts";
 import { ProblemError } from "../yaml/problem.ts";
 import { BridgeEngine } from "./bridge-engine.ts";
 import type { Prepared } from "./engine.ts";
-import { GRACE, longestDeadline } from "./grace.ts";
+import { END_TIME, GRACE, longestDeadline } from "./grace.ts";
 import type { Call, FromWorker, HandedOver, Loading, Method, ToWorker, WorkerCalls } from "./messages.ts";
 import { ReceivedConnections } from "./received-connections.ts";
 import { shareOf } from "./share.ts";
@@ -63,6 +65,7 @@ class Worker {
     process.on("unhandledRejection", (error) => this.#fault(error));
     process.on("message", (message: ToWorker, socket: unknown) => this.#receive(message, socket));
     process.on("disconnect", () => void this.#abandoned());
+    logWhatIsPrinted(this.#log);
   }
 
   #receive(message: ToWorker, socket: unknown): void {
@@ -130,16 +133,17 @@ class Worker {
     const whole = await fromContents(loading.contents, () => loadConfig(loading.file));
     const config = shareOf(loading.offline ? { ...whole, offline: true } : whole, loading.share);
     const worker = loading.share.place + 1;
-    const log = openLog({ ...config.log, shared: true, worker }, config.mask);
+    const options = { ...config.log, shared: true, worker, output: SUPERVISORS_OUTPUT };
+    const log = openLog(options, config.mask);
     try {
       if (!this.#isLogging) {
         this.#isLogging = true;
         // What a module says while it is imported is to be found in the log.
-        this.#log.use(openLog({ ...config.log, shared: true, worker }, config.mask));
+        this.#log.use(openLog(options, config.mask));
       }
       this.#prepared = { bridge: await this.#engine.prepare(config), log };
     } catch (error) {
-      log.discard();
+      void log.end(0);
       throw error;
     }
     this.#longestDeadline = Math.max(this.#longestDeadline, longestDeadline(config));
@@ -157,7 +161,7 @@ class Worker {
 
   #discard(): null {
     this.#prepared?.bridge.discard();
-    this.#prepared?.log.discard();
+    void this.#prepared?.log.end(0);
     this.#prepared = null;
     return null;
   }
@@ -195,7 +199,10 @@ class Worker {
 
   #abandoned(): void {
     if (!this.#stopping) this.#log.error({}, "the supervisor has gone: answering what is in flight");
-    void this.#stop(this.#longestDeadline + GRACE);
+    const grace = this.#longestDeadline + GRACE;
+    // Whatever holds it up: there is nobody left who would end it.
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), grace + END_TIME);
+    void this.#stop(grace);
   }
 
   async #stop(graceMs: number): Promise<void> {
@@ -203,7 +210,7 @@ class Worker {
     this.#stopping = true;
     await this.#connections.close(graceMs);
     await this.#engine.close();
-    this.#log.flush();
+    await this.#log.end();
     this.#end();
   }
 

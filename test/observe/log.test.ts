@@ -22,7 +22,7 @@ async function written(
   const log = new ServiceLog();
   log.use(openLog({ level: "info", file, ...options }, mask));
   write(log);
-  log.flush();
+  await log.end();
   return readFile(file, "utf8");
 }
 
@@ -165,7 +165,7 @@ describe("the log", () => {
     log.info({}, "second");
     log.use(openLog({ level: "info", file: two }, plain));
     log.info({}, "third");
-    log.flush();
+    await log.end();
     expect(await messagesIn(`${one}.1`)).toEqual(["first"]);
     expect(await messagesIn(one)).toEqual(["second"]);
     expect(await messagesIn(two)).toEqual(["third"]);
@@ -184,7 +184,7 @@ describe("the log", () => {
       `log.file: ${join(path, name)} cannot be opened for writing (${code})`,
     );
     log.info({}, "goes on");
-    log.flush();
+    await log.end();
     expect(await messagesIn(file)).toEqual(["goes on"]);
   });
 
@@ -194,7 +194,7 @@ describe("the log", () => {
     const log = new ServiceLog();
     log.use(openLog({ level: "info", file }, plain));
     log.info({}, "new");
-    log.flush();
+    await log.end();
     expect(await messagesIn(file)).toEqual(["old", "new"]);
   });
 
