@@ -10,14 +10,14 @@ import { Destination } from "../observe/destination.ts";
 import { openStandardStream } from "../observe/standard-streams.ts";
 
 /** A pipe that takes nothing for so long is given up, in milliseconds. */
-const PATIENCE = 10_000;
+const PATIENCE = { 1: 10_000, 2: 1_000 };
 /** Whoever holds a terminal lets it go again: as long as a timer can run. */
 const FOR_EVER = 2 ** 31 - 1;
 const PIECE = 64 * 1024;
 
 export class Printing {
   readonly console: Console;
-  readonly #open = new Map<string, { readonly fd: number; readonly destination: Destination }>();
+  readonly #open = new Map<string, { readonly fd: 1 | 2; readonly destination: Destination }>();
 
   constructor() {
     this.console = new Console(this.#stream(1), this.#stream(2));
@@ -26,7 +26,7 @@ export class Printing {
   /** Resolves when all is out that can be. */
   async end(): Promise<void> {
     const all = [...this.#open.values()];
-    await Promise.all(all.map(({ fd, destination }) => destination.end(isatty(fd) ? FOR_EVER : PATIENCE)));
+    await Promise.all(all.map(({ fd, destination }) => destination.end(isatty(fd) ? FOR_EVER : PATIENCE[fd])));
   }
 
   #stream(fd: 1 | 2): Writable {

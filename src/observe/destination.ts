@@ -211,12 +211,10 @@ export class Destination {
   /** A full disk, a full pipe: the rest comes next. Where others write, too, the line is begun anew. */
   #onShort(written: number, piece: Buffer): void {
     this.#pause = FIRST_PAUSE;
-    if (this.#options.shared) {
-      this.#unsure = true;
-      return;
-    }
-    this.#torn = piece[written - 1] !== NEWLINE;
-    this.#current = piece.subarray(written);
+    const isTorn = piece[written - 1] !== NEWLINE;
+    this.#unsure = isTorn && this.#options.shared === true;
+    this.#torn = isTorn && !this.#unsure;
+    this.#current = piece.subarray(this.#unsure ? piece.lastIndexOf(NEWLINE, written - 1) + 1 : written);
   }
 
   #onFailed({ code }: NodeJS.ErrnoException): void {
