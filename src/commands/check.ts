@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import { findConfig } from "../config/find.ts";
 import { loadConfig } from "../config/load.ts";
 import { missingOnMachine } from "../config/machine.ts";
+import { StateFile } from "../control/state-file.ts";
 import { findMapping, shippedMappings } from "../mapping/find.ts";
 import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
 import { visible } from "../observe/visible.ts";
@@ -40,9 +41,17 @@ export const check: Command = {
     // Before root's rights are gone: what the bridge opens as root need not be its user's to see.
     const missing = await missingOnMachine(config);
     becomeUser(config);
-    return checkConfig(config, missing);
+    return checkConfig(config, [...missing, ...(await unwritable(config))]);
   },
 };
+
+/** Where the bridge could not keep what is switched by hand; as the user that this process is by now. */
+async function unwritable({ file, control }: Config): Promise<Problem[]> {
+  const problem = control && (await new StateFile(control.state).problem());
+  if (problem === undefined) return [];
+  const message = `a restart will forget what is switched offline by hand: ${problem} (on this machine)`;
+  return [{ file, message, severity: "warning" }];
+}
 
 async function checkConfig(config: Config, missing: readonly Problem[]): Promise<number> {
   const tally = new Tally();

@@ -26,7 +26,9 @@ export class Printing {
   /** Resolves when all is out that can be. */
   async end(): Promise<void> {
     const all = [...this.#open.values()];
-    await Promise.all(all.map(({ fd, destination }) => destination.end(isatty(fd) ? FOR_EVER : PATIENCE[fd])));
+    await Promise.all(
+      all.map(({ fd, destination }) => destination.end(isatty(fd) ? FOR_EVER : PATIENCE[fd])),
+    );
   }
 
   #stream(fd: 1 | 2): Writable {

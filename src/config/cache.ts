@@ -1,4 +1,5 @@
 /** `cache` and `warm` of a service: which decisions are remembered, where, and for how long. */
+import { join } from "node:path";
 import { parseStoreUrl, type StoreUrl } from "../cache/open-store.ts";
 import { ExpressionError } from "../expression/expression.ts";
 import { createScope } from "../expression/scope.ts";
@@ -15,6 +16,7 @@ import { fileProblem } from "./permissions.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
 import type { Masker, Secret } from "./secret.ts";
+import { stateFolder } from "./state-folder.ts";
 
 /** Times in milliseconds. */
 export interface CacheConfig {
@@ -84,7 +86,8 @@ export function readCache(
 }
 
 function readStore(text: string, path: Path, report: Report, masker: Masker): StoreUrl | undefined {
-  const store = parseStoreUrl(text, (file) => report.resolve(file));
+  const place = text === "lmdb" ? `lmdb:${join(stateFolder(), "cache.lmdb")}` : text;
+  const store = parseStoreUrl(place, (file) => report.resolve(file));
   if ("problem" in store) {
     report.error(path, store.problem);
     return undefined;

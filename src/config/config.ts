@@ -40,7 +40,7 @@ export interface ListenerConfig {
 }
 
 /** Where commands reach the running bridge. */
-export interface ControlConfig {
+export interface ControlSocket {
   readonly endpoint: Endpoint;
   /** Of a socket file, as are owner and group. */
   readonly mode: number;
@@ -48,8 +48,13 @@ export interface ControlConfig {
   readonly group?: string;
   /** What every command must show; always there for an inet endpoint. */
   readonly token?: Secret;
-  /** Where what was switched by hand is kept; absent: a restart forgets it. */
-  readonly state?: string;
+}
+
+export interface ControlConfig extends ControlSocket {
+  /** Where what was switched by hand is kept. */
+  readonly state: string;
+  /** Where it was kept before, if that is another place. */
+  readonly formerState?: string;
 }
 
 export interface ServiceConfig {

@@ -1,6 +1,6 @@
 /** `control`: where the running bridge takes commands (`pfxbridge status`, `offline`, `forget` …), and from whom. */
 import { isIPv4 } from "node:net";
-import { resolve } from "node:path";
+import { join, parse, resolve } from "node:path";
 import { z } from "zod";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../postfix/endpoint.ts";
 import { readYaml } from "../yaml/document.ts";
@@ -12,8 +12,10 @@ import { MAX_FILE_SIZE, readTrusted } from "./permissions.ts";
 import { Report } from "./report.ts";
 import { configSchema, type RawControl } from "./schema.ts";
 import { Masker } from "./secret.ts";
+import { stateFolder } from "./state-folder.ts";
 
 const SOCKET_FILE_KEYS = ["mode", "owner", "group"] as const;
+const EMPTIED = /^\/(?:var\/)?run\//;
 /** Of the control socket: its owner alone. */
 const DEFAULT_MODE = 0o600;
 
@@ -40,14 +42,14 @@ export function readControl(
     checkNetwork(endpoint, raw, path, report);
   }
   const secret = token === undefined ? undefined : readSecret(token, ["control", "token"], report, masker);
-  const stateFile = state === undefined ? defaultState(endpoint) : report.resolve(state);
+  const places = state === undefined ? defaultState(endpoint, report.file) : { state: report.resolve(state) };
   return {
     endpoint,
     mode: mode === undefined ? DEFAULT_MODE : Number.parseInt(mode, 8),
     ...(owner !== undefined && { owner }),
     ...(group !== undefined && { group }),
     ...(secret && { token: secret }),
-    ...(stateFile !== undefined && { state: stateFile }),
+    ...places,
   };
 }
 
@@ -90,13 +92,14 @@ function checkNetwork(
   if (!isLoopback(endpoint.host)) {
     report.warn(path, "the token crosses the network in the clear; better use 127.0.0.1, or ssh to the host");
   }
-  if (typeof raw !== "string" && raw.state === undefined) {
-    report.warn(path, "a restart forgets what was switched offline by hand; name a file with control.state");
-  }
 }
 
-function defaultState(endpoint: Endpoint): string | undefined {
-  return endpoint.kind === "unix" ? `${endpoint.path}.state.json` : undefined;
+/** Beside the socket, but not under /run, which is emptied when the machine, or a unit, starts. Each configuration has its own. */
+function defaultState(endpoint: Endpoint, config: string): Pick<ControlConfig, "state" | "formerState"> {
+  const beside = endpoint.kind === "unix" ? `${endpoint.path}.state.json` : undefined;
+  if (beside !== undefined && !EMPTIED.test(beside)) return { state: beside };
+  const state = join(stateFolder(), `${parse(config).name}.state.json`);
+  return { state, ...(beside !== undefined && { formerState: beside }) };
 }
 
 function isLoopback(host: string): boolean {

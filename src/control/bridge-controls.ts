@@ -25,8 +25,7 @@ export interface Controlled {
   /** What does not hang on who answers requests. */
   readonly about: () => Omit<Status, keyof EngineStatus | "uptime_s">;
   readonly offline: OfflineSwitch;
-  /** Null: a restart forgets what was switched by hand. */
-  readonly state: StateFile | null;
+  readonly state: StateFile;
   readonly log: Log;
 }
 
@@ -139,7 +138,6 @@ export class BridgeControls implements Controls {
 
   async #save(): Promise<string | undefined> {
     const { state, offline, log } = this.#controlled;
-    if (state === null) return "control.state is not set";
     const problem = await state.save(offline.snapshot());
     if (problem !== undefined)
       log.warn({ detail: problem }, "a restart will forget what was switched by hand");
@@ -148,7 +146,6 @@ export class BridgeControls implements Controls {
 
   async #restore(): Promise<void> {
     const { state, offline, log } = this.#controlled;
-    if (state === null) return;
     const kept = await state.load();
     if (kept !== undefined && "problem" in kept) {
       log.warn({ detail: kept.problem }, "what was switched by hand before the restart is forgotten");

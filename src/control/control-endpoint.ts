@@ -29,9 +29,8 @@ export class ControlEndpoint {
 
   /** Brings back what was switched by hand; to be called before the first decision, so that it holds from there on. */
   async restore(controlled: Omit<Controlled, "state" | "log">): Promise<void> {
-    if (this.#server === null) return;
-    const file = this.#config?.state;
-    const state = file === undefined ? null : new StateFile(file);
+    if (this.#server === null || this.#config === undefined) return;
+    const state = new StateFile(this.#config.state, this.#config.formerState);
     this.#controls = await BridgeControls.open({ ...controlled, state, log: this.#log });
   }
 

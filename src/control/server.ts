@@ -6,7 +6,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import type { ControlConfig } from "../config/config.ts";
+import type { ControlSocket } from "../config/config.ts";
 import type { Secret } from "../config/secret.ts";
 import type { Log } from "../observe/log.ts";
 import { bind, grant } from "../postfix/bind.ts";
@@ -49,7 +49,7 @@ export class ControlServer {
   }
 
   /** Binds the endpoint, with the rights that the process has now. Requests wait until `serve`. */
-  static async open(config: ControlConfig, log: Log): Promise<ControlServer | Refusal> {
+  static async open(config: ControlSocket, log: Log): Promise<ControlServer | Refusal> {
     const control = new ControlServer(formatEndpoint(config.endpoint), config.token, log);
     const problem = await bind(control.#server, config.endpoint);
     if (problem !== undefined) return { problem: `control: ${problem}` };

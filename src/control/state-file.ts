@@ -29,23 +29,34 @@ const WRITABLE_BY_OTHERS = 0o022;
 
 export class StateFile {
   readonly path: string;
+  readonly #former: string | undefined;
   #saving: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string) {
+  /** @param former where it was kept before: what is found there is taken over once */
+  constructor(path: string, former?: string) {
     this.path = path;
+    this.#former = former;
   }
 
   /** What was kept; undefined when there is nothing yet. */
   async load(): Promise<OfflineSnapshot | Refusal | undefined> {
+    const kept = await this.#read(this.path);
+    if (kept !== undefined || this.#former === undefined) return kept;
+    const former = await this.#read(this.#former);
+    if (former !== undefined && !("problem" in former)) await this.save(former);
+    return former;
+  }
+
+  async #read(path: string): Promise<OfflineSnapshot | Refusal | undefined> {
     try {
-      const file = await open(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       try {
         const { uid, mode, size } = await file.stat();
         const own = uid === 0 || uid === process.geteuid?.();
         if (!own || (mode & WRITABLE_BY_OTHERS) !== 0) {
-          return { problem: `${this.path} is not used, since others could have written it; remove it` };
+          return { problem: `${path} is not used, since others could have written it; remove it` };
         }
-        if (size > MAX_SIZE) return { problem: `${this.path} is not used: it is too large` };
+        if (size > MAX_SIZE) return { problem: `${path} is not used: it is too large` };
         return stateSchema.parse(JSON.parse(await file.readFile("utf8"))).offline;
       } finally {
         await file.close();
@@ -53,7 +64,7 @@ export class StateFile {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "ENOENT") return undefined;
-      return { problem: `${this.path} cannot be used (${code ?? "it holds something else"})` };
+      return { problem: `${path} cannot be used (${code ?? "it holds something else"})` };
     }
   }
 
@@ -96,6 +107,6 @@ export class StateFile {
 
   #unwritable(error: unknown): string {
     const { code } = error as NodeJS.ErrnoException;
-    return `${this.path} cannot be written (${code}); set control.state to a file in a folder that this user can write`;
+    return `${this.path} cannot be written (${code}); make its folder one that this user can write (systemd: StateDirectory=), or set control.state to a file in another`;
   }
 }

@@ -1,6 +1,6 @@
 /** Commands to a running bridge, over its control socket: offline, online, status, and how long a switch holds. */
-import { readFile, stat, writeFile } from "node:fs/promises";
-import { describe, expect, it } from "vitest";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { Status } from "../../src/control/controls.ts";
 import { freePort } from "../support/temporary.ts";
 import { Program, run, Site, until } from "./program.ts";
@@ -105,6 +105,34 @@ describe("a switch by hand", () => {
     await second.bridge.logged({ msg: "still switched offline by hand, as before the restart" });
     await second.command("online");
     expect(await second.bridge.ask(REQUEST)).toBe("DUNNO");
+  });
+
+  it.skipIf(process.geteuid?.() !== 0)("holds across a restart that empties /run", async () => {
+    const folder = await mkdtemp("/run/pfxbridge-");
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const state = await Site.create({});
+    const { url } = await permitting();
+    const site = await Site.create({
+      "gate.yaml": GATE,
+      "pfxbridge.yaml": {
+        listen: ANY_PORT,
+        control: `unix:${folder}/control`,
+        services: { corp: { url, mapping: "./gate.yaml" } },
+      },
+    });
+    const serve = async () => {
+      const bridge = new Program(["serve", "-c", site.config], { env: { STATE_DIRECTORY: state.folder } });
+      await bridge.logged({ msg: "started" });
+      return bridge;
+    };
+    const first = await serve();
+    expect((await run(["offline", "corp", "-c", site.config])).stderr).toBe("");
+    first.signal("SIGTERM");
+    await first.ended;
+    await rm(folder, { recursive: true });
+    await mkdir(folder, { mode: 0o755 });
+    expect(await (await serve()).ask(REQUEST)).toBe(DEFER);
+    expect((await stat(state.path("pfxbridge.state.json"))).mode & 0o777).toBe(0o600);
   });
 
   it("holds across a reload", async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { loadControl } from "../../src/config/control.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { formatProblem, ProblemError } from "../../src/yaml/problem.ts";
@@ -20,11 +20,36 @@ const SERVICE = "services: { corp: { url: https://authz.example.com } }\n";
 
 describe("control", () => {
   it("is a path: for the socket's owner alone, with its state beside it", async () => {
-    const { control } = await parseConfig(`${SERVICE}control: unix:/run/pfxbridge/control`, file);
+    const { control } = await parseConfig(`${SERVICE}control: unix:/srv/mail/control`, file);
     expect(control).toEqual({
-      endpoint: { kind: "unix", path: "/run/pfxbridge/control" },
+      endpoint: { kind: "unix", path: "/srv/mail/control" },
       mode: 0o600,
-      state: "/run/pfxbridge/control.state.json",
+      state: "/srv/mail/control.state.json",
+    });
+  });
+
+  describe("keeps its state where it outlives a restart of the machine", () => {
+    afterEach(() => vi.unstubAllEnvs());
+    const stateOf = async (control: string) =>
+      (await parseConfig(`${SERVICE}control: ${control}`, file)).control;
+
+    it.each([
+      ["unix:/run/pfxbridge/control", "/run/pfxbridge/control.state.json"],
+      ["unix:/var/run/control", "/var/run/control.state.json"],
+      ["{ endpoint: inet:127.0.0.1:9997, token: abcdefgh }", undefined],
+    ])("for %s", async (control, formerState) => {
+      vi.stubEnv("STATE_DIRECTORY", undefined);
+      const state = "/var/lib/pfxbridge/pfxbridge.state.json";
+      expect(await stateOf(control)).toMatchObject({ state, ...(formerState && { formerState }) });
+      vi.stubEnv("STATE_DIRECTORY", "/var/lib/other:/var/lib/second");
+      expect(await stateOf(control)).toMatchObject({ state: "/var/lib/other/pfxbridge.state.json" });
+    });
+
+    it("also a store on disk that names no file", async () => {
+      vi.stubEnv("STATE_DIRECTORY", "/var/lib/other");
+      const text = "services: { corp: { url: https://authz.example.com, cache: { store: lmdb } } }";
+      const { services } = await parseConfig(text, file);
+      expect(services.get("corp")?.cache?.store).toEqual({ kind: "lmdb", path: "/var/lib/other/cache.lmdb" });
     });
   });
 
@@ -77,7 +102,6 @@ describe("control", () => {
   });
 
   it.each([
-    ["nowhere to keep its state", "inet:127.0.0.1:9997, token: abcdefgh", "a restart forgets"],
     [
       "a token in the clear",
       "inet:192.0.2.1:9997, token: abcdefgh, state: s",

@@ -4,7 +4,7 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import type { ControlConfig } from "../../src/config/config.ts";
+import type { ControlSocket } from "../../src/config/config.ts";
 import { Secret } from "../../src/config/secret.ts";
 import { askControl, openControl } from "../../src/control/client.ts";
 import type { Controls } from "../../src/control/controls.ts";
@@ -23,13 +23,13 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 
 interface Started {
   readonly server: ControlServer;
-  readonly config: ControlConfig;
+  readonly config: ControlSocket;
   readonly controls: FakeControls;
 }
 
-async function start(own: Partial<Controls> = {}, settings: Partial<ControlConfig> = {}): Promise<Started> {
+async function start(own: Partial<Controls> = {}, settings: Partial<ControlSocket> = {}): Promise<Started> {
   const path = join(folder.path, `control-${count++}`);
-  const config: ControlConfig = { endpoint: { kind: "unix", path }, mode: 0o600, ...settings };
+  const config: ControlSocket = { endpoint: { kind: "unix", path }, mode: 0o600, ...settings };
   const server = await ControlServer.open(config, silent);
   if ("problem" in server) throw new Error(server.problem);
   onTestFinished(() => server.close());
@@ -40,7 +40,7 @@ async function start(own: Partial<Controls> = {}, settings: Partial<ControlConfi
 
 /** Any request, as somebody might write one; gives status and body. */
 function raw(
-  { endpoint }: ControlConfig,
+  { endpoint }: ControlSocket,
   options: { method?: string; path?: string; headers?: Record<string, string>; body?: string },
 ): Promise<{ status: number | undefined; text: string }> {
   const { body = "", ...rest } = options;
@@ -123,7 +123,7 @@ describe("a command", () => {
 
   it("waits until the bridge is ready", async () => {
     const path = join(folder.path, `control-${count++}`);
-    const config: ControlConfig = { endpoint: { kind: "unix", path }, mode: 0o600 };
+    const config: ControlSocket = { endpoint: { kind: "unix", path }, mode: 0o600 };
     const server = (await ControlServer.open(config, silent)) as ControlServer;
     onTestFinished(() => server.close());
     const early = raw(config, { path: "/v1/status" });

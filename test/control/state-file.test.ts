@@ -62,6 +62,16 @@ describe("a state file", () => {
     expect(await new StateFile(path).load()).toEqual({ problem: expect.stringContaining(path) });
   });
 
+  it("takes over what was kept elsewhere, once", async () => {
+    const former = join(folder, "former.json");
+    await new StateFile(former).save(SNAPSHOT);
+    expect(await new StateFile(path, former).load()).toEqual(SNAPSHOT);
+    expect(await new StateFile(path).load()).toEqual(SNAPSHOT);
+    const empty = { all: null, services: {} };
+    await new StateFile(path, former).save(empty);
+    expect(await new StateFile(path, former).load()).toEqual(empty);
+  });
+
   it("that cannot be written says so, and what to do", async () => {
     const file = new StateFile(join(folder, "missing", "state.json"));
     expect(await file.problem()).toContain("set control.state");
