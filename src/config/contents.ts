@@ -9,6 +9,9 @@ export type Contents = Readonly<Record<string, string>>;
 /** Larger files are read again by whoever needs them, in characters. */
 const MOST_KEPT = 1024 * 1024;
 
+/** Before the name of a variable among the contents; no absolute path begins like that. */
+const VARIABLE = "env:";
+
 let kept: Map<string, string> | null = null;
 let given: ReadonlyMap<string, string> = new Map();
 
@@ -33,6 +36,18 @@ export async function fromContents<T>(contents: Contents, load: () => Promise<T>
   } finally {
     given = new Map();
   }
+}
+
+/** A variable of the environment, which may hold a secret: kept and given as a file is. */
+export function environmentVariable(name: string): string | undefined {
+  const value = givenContent(VARIABLE + name) ?? process.env[name];
+  if (value !== undefined) keepContent(VARIABLE + name, value);
+  return value;
+}
+
+/** The environment of a process that gets these contents: without the variables that are among them. */
+export function environmentWithout(contents: Contents): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !(VARIABLE + name in contents)));
 }
 
 export function givenContent(path: string): string | undefined {

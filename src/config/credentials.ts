@@ -3,6 +3,7 @@ import { isHeaderName, isHeaderValue, isReservedHeader } from "../model/header.t
 import { namesSecret } from "../yaml/excerpt.ts";
 import type { Path } from "../yaml/position.ts";
 import type { AuthConfig } from "./config.ts";
+import { environmentVariable } from "./contents.ts";
 import { readTrusted } from "./permissions.ts";
 import type { Report } from "./report.ts";
 import type { RawSecret, RawService } from "./schema.ts";
@@ -34,7 +35,7 @@ export function readSecret(raw: RawSecret, path: Path, report: Report, masker: M
 function secretValue(raw: RawSecret, path: Path, report: Report): string | null {
   if (typeof raw === "string") return raw;
   if ("env" in raw) {
-    const value = process.env[raw.env];
+    const value = environmentVariable(raw.env);
     if (value === undefined) {
       report.error([...path, "env"], `the environment variable ${raw.env} is not set`);
       return null;

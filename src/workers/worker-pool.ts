@@ -6,7 +6,7 @@
  */
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
-import type { Contents } from "../config/contents.ts";
+import { type Contents, environmentWithout } from "../config/contents.ts";
 import type { EngineStatus } from "../control/controls.ts";
 import type { LoadCounts } from "../decision/bridge.ts";
 import type { OfflineSwitch } from "../decision/offline.ts";
@@ -144,7 +144,7 @@ export class WorkerPool implements Engine {
 
   /** At the start: without all of its workers the bridge does not begin. */
   async #first(next: Running): Promise<Prepared> {
-    const workers = Array.from({ length: next.workers }, (_, place) => this.#start(place));
+    const workers = Array.from({ length: next.workers }, (_, place) => this.#start(place, next));
     const discard = () => {
       this.#closing = true;
       for (const worker of workers) worker.kill();
@@ -172,7 +172,7 @@ export class WorkerPool implements Engine {
     }
     const places = new Set(this.#active().map(({ place }) => place));
     for (let place = 0; place < next.workers; place++) {
-      if (!places.has(place)) void this.#bringUp(this.#start(place), null);
+      if (!places.has(place)) void this.#bringUp(this.#start(place, next), null);
     }
   }
 
@@ -206,8 +206,9 @@ export class WorkerPool implements Engine {
     }
   }
 
-  #start(place: number): WorkerProcess {
-    const worker = new WorkerProcess(place);
+  /** The secrets that the configuration takes from the environment come with it. */
+  #start(place: number, { contents }: Running): WorkerProcess {
+    const worker = new WorkerProcess(place, environmentWithout(contents));
     worker.onPrinted((text) => {
       this.#log.warn(
         { worker_pid: worker.pid, text },
@@ -241,8 +242,8 @@ export class WorkerPool implements Engine {
 
   #replace(place: number): void {
     const there = this.#active().some((worker) => worker.place === place);
-    if (this.#closing || there || place >= (this.#running?.workers ?? 0)) return;
-    void this.#bringUp(this.#start(place), null);
+    if (this.#closing || there || this.#running === null || place >= this.#running.workers) return;
+    void this.#bringUp(this.#start(place, this.#running), null);
   }
 
   /** In milliseconds. */

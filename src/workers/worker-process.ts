@@ -41,11 +41,12 @@ export class WorkerProcess {
   #handed = 0;
   #endedConnections = 0;
 
-  constructor(place: number) {
+  /** @param env its environment */
+  constructor(place: number, env: NodeJS.ProcessEnv) {
     this.place = place;
     // There is one log, the supervisor's. What Node or a library prints by itself comes here, and so to the log.
     const stdio = ["ignore", "pipe", "pipe", "ipc"] as const;
-    this.#child = fork(process.argv[1] ?? "", ["worker"], { stdio: [...stdio, STANDARD_OUTPUT] });
+    this.#child = fork(process.argv[1] ?? "", ["worker"], { env, stdio: [...stdio, STANDARD_OUTPUT] });
     this.#child.on("message", (message: FromWorker) => this.#receive(message));
     this.ended = new Promise((resolve) => {
       this.#child.once("exit", (status, signal) => {

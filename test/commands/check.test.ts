@@ -109,6 +109,7 @@ describe("of a configuration", () => {
           "inet:127.0.0.1:9998",
         ],
         log: { file: "/nowhere/log/pfxbridge.log" },
+        control: { endpoint: `inet:127.0.0.1:9997`, token: "abcdefgh", state: "/nowhere/state.json" },
       },
       "gate.yaml": GATE,
     });
@@ -121,6 +122,7 @@ describe("of a configuration", () => {
         /listen .*: there is no folder \/nowhere; create it, or choose another \(on this machine\)$/,
       ),
       expect.stringContaining("log.file: there is no folder /nowhere/log; create it"),
+      expect.stringMatching(/\/nowhere\/state\.json cannot be written \(ENOENT\); .*\(on this machine\)$/),
     ]);
     for (const warning of warnings) expect(warning).toContain(`${site.config}: warning: `);
   });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { childrenOf } from "../bench/usage.ts";
 import type { PolicyClient } from "../support/policy-client.ts";
 import { Program, run, Site, until } from "./program.ts";
-import { ANY_PORT, GATE, heldService } from "./services.ts";
+import { ANY_PORT, GATE, heldService, permitting } from "./services.ts";
 import { decider, gone, isAlive, REQUEST, supervised, supervisedAt } from "./workers.ts";
 
 const REPLACED = "a worker process has ended and is replaced; its connections are lost";
@@ -288,4 +288,19 @@ it("a bridge whose workers cannot start does not start, and says why once", asyn
   expect(status).toBe(1);
   expect(stderr.match(/the module cannot be loaded: Error: broken/g)).toHaveLength(1);
   expect(stdout.match(/"msg":"not started"/g)).toHaveLength(1);
+});
+
+it("workers have no secret in their environment, and know it all the same", async () => {
+  const wanted = await permitting();
+  const site = await Site.create({
+    "who.mjs": `export const toRequest = () => ({ path: "/" });
+    export const toAction = () => "WARN " + (process.env.CORP_TOKEN ?? "none") + process.env.OTHER;`,
+  });
+  const corp = { url: wanted.url, mapping: "./who.mjs", auth: { bearer: { env: "CORP_TOKEN" } } };
+  await site.write("pfxbridge.yaml", { listen: ANY_PORT, workers: 2, services: { corp } });
+  const env = { CORP_TOKEN: "t0ken-of-corp", OTHER: "-other" };
+  const bridge = new Program(["serve", "-c", site.config], { env });
+  await bridge.logged({ msg: "started" });
+  expect(await bridge.ask(REQUEST)).toBe("WARN none-other");
+  expect(wanted.calls[0]?.headers.authorization).toBe("Bearer t0ken-of-corp");
 });
