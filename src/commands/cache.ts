@@ -5,7 +5,7 @@ import { rename, unlink } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { type ControlTarget, openControl } from "../control/client.ts";
 import type { LoadCounts } from "../decision/bridge.ts";
-import { visible } from "../observe/visible.ts";
+import { visible } from "../text/visible.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
 import { CONTROL_HELP, CONTROL_OPTIONS, command, controlTarget, orFail } from "./control-target.ts";
 

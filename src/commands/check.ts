@@ -6,7 +6,7 @@ import { missingOnMachine } from "../config/machine.ts";
 import { StateFile } from "../control/state-file.ts";
 import { findMapping, shippedMappings } from "../mapping/find.ts";
 import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
-import { visible } from "../observe/visible.ts";
+import { visible } from "../text/visible.ts";
 import { formatProblem, type Problem, ProblemError } from "../yaml/problem.ts";
 import { type Command, readArguments } from "./command.ts";
 import { becomeUser } from "./privileges.ts";

@@ -4,8 +4,8 @@ import type { Found } from "../cache/cache.ts";
 import type { Trace } from "../decision/decide.ts";
 import type { Decision } from "../decision/decision.ts";
 import type { Route } from "../decision/routes.ts";
-import { visible } from "../observe/visible.ts";
 import type { PolicyRequest } from "../postfix/request.ts";
+import { visible } from "../text/visible.ts";
 import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
 import type { Failure } from "../upstream/failure.ts";
 

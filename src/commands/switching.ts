@@ -1,6 +1,6 @@
 /** What `offline` and `online` print: how the services stand now. */
 import type { ServiceMode, Switching } from "../control/controls.ts";
-import { visible } from "../observe/visible.ts";
+import { visible } from "../text/visible.ts";
 
 export function printSwitching({ services, warning }: Switching): void {
   for (const service of services) console.log(visible(`${service.name}: ${describe(service)}`));

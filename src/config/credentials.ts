@@ -1,6 +1,6 @@
 /** Secrets, fixed headers and `auth` of a service: resolved, known to the masker, and fit to be sent. */
 import { isHeaderName, isHeaderValue, isReservedHeader } from "../model/header.ts";
-import { namesSecret } from "../yaml/excerpt.ts";
+import { namesSecret } from "../text/excerpt.ts";
 import type { Path } from "../yaml/position.ts";
 import type { AuthConfig } from "./config.ts";
 import { environmentVariable } from "./contents.ts";

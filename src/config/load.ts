@@ -6,8 +6,8 @@
  */
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
+import { suggestion } from "../text/nearest.ts";
 import { readYaml } from "../yaml/document.ts";
-import { suggestion } from "../yaml/nearest.ts";
 import { ProblemError, unusable } from "../yaml/problem.ts";
 import { checkShape } from "../yaml/schema.ts";
 import type { Config, LogConfig } from "./config.ts";

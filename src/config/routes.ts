@@ -1,7 +1,7 @@
 /** `routes`: which service, or which action, answers what. Conditions are compiled here, once. */
 import { type Condition, compileCondition, ExpressionError } from "../expression/expression.ts";
 import { createScope } from "../expression/scope.ts";
-import { suggestion } from "../yaml/nearest.ts";
+import { suggestion } from "../text/nearest.ts";
 import type { Path } from "../yaml/position.ts";
 import { readAction } from "./action.ts";
 import type { RouteConfig } from "./config.ts";

@@ -4,8 +4,8 @@
  */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Secret } from "../config/secret.ts";
-import { visible } from "../observe/visible.ts";
 import { type Endpoint, formatEndpoint } from "../postfix/endpoint.ts";
+import { visible } from "../text/visible.ts";
 import type { Refusal } from "./controls.ts";
 
 /** A bridge that can be spoken to. */

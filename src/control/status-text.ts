@@ -1,5 +1,5 @@
 /** A bridge's status for people, at 80 columns: what is down, since when, what answers now, what to do. */
-import { visible } from "../observe/visible.ts";
+import { visible } from "../text/visible.ts";
 import type { CacheStatus, ServiceStatus, Status } from "./controls.ts";
 
 const WIDTH = 80;

@@ -6,8 +6,8 @@
  */
 import type { Subject } from "../mapping/mapping.ts";
 import type { LineLog } from "../observe/log.ts";
-import { quoted } from "../observe/quote.ts";
 import { type AttributeName, attribute } from "../postfix/request.ts";
+import { quoted } from "../text/quote.ts";
 import type { Decision } from "./decision.ts";
 
 /** Of the request; empty where Postfix sent none. */

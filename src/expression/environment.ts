@@ -3,9 +3,9 @@
  * Only this room sees the library.
  */
 import { Environment } from "@marcbachmann/cel-js";
+import { percentEncode } from "../text/percent.ts";
 import { domainOf, localPartOf } from "./address.ts";
 import { registerMacros } from "./macros.ts";
-import { percentEncode } from "./percent.ts";
 import { type ScopeKind, variableTypes } from "./scope.ts";
 import { toJson, toText } from "./text.ts";
 

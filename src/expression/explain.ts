@@ -4,7 +4,7 @@ import {
   TypeError as CelTypeError,
   ParseError,
 } from "@marcbachmann/cel-js";
-import { suggestion } from "../yaml/nearest.ts";
+import { suggestion } from "../text/nearest.ts";
 import { environmentOf } from "./environment.ts";
 import { EvaluationError, ExpressionError, oneLine } from "./error.ts";
 import { type Scope, variableTypes } from "./scope.ts";

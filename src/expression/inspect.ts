@@ -4,7 +4,7 @@
  */
 import type { ASTNode } from "@marcbachmann/cel-js";
 import { PROTOCOL_STATES } from "../postfix/request.ts";
-import { suggestion } from "../yaml/nearest.ts";
+import { suggestion } from "../text/nearest.ts";
 import { ExpressionError } from "./error.ts";
 import { FAULT_MEMBERS, type Scope, variableTypes } from "./scope.ts";
 

@@ -5,8 +5,8 @@
  * compared as values, XML without white space between elements.
  */
 import { isDeepStrictEqual } from "node:util";
+import { excerpt } from "../text/excerpt.ts";
 import type { UpstreamRequest } from "../upstream/exchange.ts";
-import { excerpt } from "../yaml/excerpt.ts";
 import type { ExampleDefinition } from "./schema.ts";
 import { envelopeBody } from "./soap.ts";
 import { parseXml, type XmlElement, XmlError } from "./xml.ts";

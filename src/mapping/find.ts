@@ -2,8 +2,8 @@
 import { readdirSync } from "node:fs";
 import { dirname, extname, join, resolve } from "node:path";
 import { ROOT } from "../root.ts";
-import { excerpt } from "../yaml/excerpt.ts";
-import { suggestion } from "../yaml/nearest.ts";
+import { excerpt } from "../text/excerpt.ts";
+import { suggestion } from "../text/nearest.ts";
 
 const SHIPPED = join(ROOT, "mappings");
 const EXTENSION = ".yaml";

@@ -1,5 +1,5 @@
 /** A mapping's own parameters: what it declares, and what `with` under a service sets. */
-import { suggestion } from "../yaml/nearest.ts";
+import { suggestion } from "../text/nearest.ts";
 
 export interface ParameterDeclaration {
   /** Without a default, `with` must set it. */

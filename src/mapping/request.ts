@@ -5,8 +5,8 @@
  * with their path in the file, all of them. A value that cannot be had or placed makes the call a `mapping_error`.
  */
 import { oneLine } from "../expression/error.ts";
-import { percentEncode } from "../expression/percent.ts";
 import type { Variables } from "../expression/variables.ts";
+import { percentEncode } from "../text/percent.ts";
 import type { UpstreamRequest } from "../upstream/exchange.ts";
 import type { Failure } from "../upstream/failure.ts";
 import type { CompiledBody } from "./render/body.ts";

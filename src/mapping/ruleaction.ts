@@ -10,7 +10,7 @@ import { compileTemplate, type Slot } from "../expression/template.ts";
 import { toText } from "../expression/text.ts";
 import type { Variables } from "../expression/variables.ts";
 import { isReplyCode, parseAction, REPLY_VERBS, sanitizeText, VERBS, verbOf } from "../postfix/action.ts";
-import { excerpt } from "../yaml/excerpt.ts";
+import { excerpt } from "../text/excerpt.ts";
 import { UnreadableReply } from "./reply.ts";
 
 export interface RuleAction {

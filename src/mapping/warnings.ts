@@ -1,7 +1,7 @@
 /** What does as it says and perhaps not as it was meant: rules that permit replies of any shape, misspelt attributes. */
 import { ATTRIBUTE_NAMES } from "../postfix/request.ts";
-import { excerpt } from "../yaml/excerpt.ts";
-import { suggestion } from "../yaml/nearest.ts";
+import { excerpt } from "../text/excerpt.ts";
+import { suggestion } from "../text/nearest.ts";
 import type { Path } from "../yaml/position.ts";
 import type { Rule, RuleDefinition } from "./rules.ts";
 import type { ExampleDefinition } from "./schema.ts";

@@ -10,11 +10,11 @@
  */
 import { isatty } from "node:tty";
 import { type Logger, type LoggerOptions, pino } from "pino";
+import { escapeControls } from "../text/quote.ts";
 import { Destination, type Place } from "./destination.ts";
 import { Gatherer } from "./gatherer.ts";
 import { ATOMIC_WRITE, withinLimit } from "./line-limit.ts";
 import { prettyLines } from "./pretty.ts";
-import { escapeControls } from "./quote.ts";
 import { openWithoutBlocking } from "./standard-streams.ts";
 
 /** What the rooms may do with the log: fields first, then the message. */

@@ -6,7 +6,7 @@
  */
 import { createRequire } from "node:module";
 import type PinoPretty from "pino-pretty";
-import { visible } from "./visible.ts";
+import { visible } from "../text/visible.ts";
 
 type Fields = Record<string, unknown>;
 

@@ -6,7 +6,7 @@
  * twice, keys without a value, aliases that repeat themselves without end.
  */
 import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type Scalar } from "yaml";
-import { excerpt, namesSecret } from "./excerpt.ts";
+import { excerpt, namesSecret } from "../text/excerpt.ts";
 import type { Finding } from "./syntax.ts";
 import { MAX_DEPTH, MAX_FINDINGS } from "./tokens.ts";
 

@@ -5,9 +5,9 @@
  * 250ms"); everything else is worded here, so that it reads the same everywhere.
  */
 import type { z } from "zod";
+import { excerpt, namesSecret } from "../text/excerpt.ts";
+import { suggestion } from "../text/nearest.ts";
 import type { YamlDocument } from "./document.ts";
-import { excerpt, namesSecret } from "./excerpt.ts";
-import { suggestion } from "./nearest.ts";
 import type { Path } from "./position.ts";
 import { type Problem, ProblemError } from "./problem.ts";
 

@@ -5,7 +5,7 @@
  * the parser's own offset is often where it noticed, not where the mistake is.
  */
 import type { YAMLError } from "yaml";
-import { excerpt, restOfLine, valueInQuotes } from "./excerpt.ts";
+import { excerpt, restOfLine, valueInQuotes } from "../text/excerpt.ts";
 import type { Token } from "./tokens.ts";
 
 /** A message about one place in the text. */

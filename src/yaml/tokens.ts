@@ -1,6 +1,6 @@
 /** The tokens of a YAML text with their offsets, and the mistakes that only they show: tags, anchors, `{ ${x} }`. */
 import { CST, Lexer } from "yaml";
-import { valueInQuotes } from "./excerpt.ts";
+import { valueInQuotes } from "../text/excerpt.ts";
 import type { Finding } from "./syntax.ts";
 
 /** More than anybody reads; a file that is all traps must not cost more than one that is not. */

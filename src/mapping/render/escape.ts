@@ -2,7 +2,7 @@
  * Values made harmless for the places that they go to. Each function takes a value as text and gives what stands for it
  * there; a value that the place cannot hold throws `PlacementError`.
  */
-import { percentEncode } from "../../expression/percent.ts";
+import { percentEncode } from "../../text/percent.ts";
 
 /** A value cannot be put where the mapping wants it. The message says why and what to do. */
 export class PlacementError extends Error {}

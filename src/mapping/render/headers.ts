@@ -1,7 +1,7 @@
 /** `headers:` of a mapping's request: names and values that are the mapping's business (RFC 9110 §5). */
 import { toText } from "../../expression/text.ts";
 import { isHeaderName, isReservedHeader } from "../../model/header.ts";
-import { excerpt } from "../../yaml/excerpt.ts";
+import { excerpt } from "../../text/excerpt.ts";
 import {
   type CompileContext,
   compileText,

@@ -1,5 +1,5 @@
 /** `text:` of a mapping's request: a body of any format, whose values are escaped as it states. */
-import { percentEncode } from "../../expression/percent.ts";
+import { percentEncode } from "../../text/percent.ts";
 import type { CompiledBody } from "./body.ts";
 import {
   type CompileContext,

@@ -6,8 +6,8 @@
  * segments of its own: `/v1/data/${param.package}` with `mail/authz`.
  */
 
-import { percentEncode } from "../../expression/percent.ts";
 import type { Slot, Template } from "../../expression/template.ts";
+import { percentEncode } from "../../text/percent.ts";
 import {
   type CompileContext,
   compileText,

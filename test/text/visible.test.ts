@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { visible } from "../../src/observe/visible.ts";
+import { visible } from "../../src/text/visible.ts";
 
 describe("text for a terminal", () => {
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nearest, suggestion } from "../../src/yaml/nearest.ts";
+import { nearest, suggestion } from "../../src/text/nearest.ts";
 
 const known = ["url", "timeout", "max_in_flight", "on_failure", "REJECT"];
 
