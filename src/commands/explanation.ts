@@ -5,6 +5,7 @@ import type { Trace } from "../decision/decide.ts";
 import type { Decision } from "../decision/decision.ts";
 import type { Route } from "../decision/routes.ts";
 import type { PolicyRequest } from "../postfix/request.ts";
+import { safeJson } from "../text/quote.ts";
 import { visible } from "../text/visible.ts";
 import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
 import type { Failure } from "../upstream/failure.ts";
@@ -87,7 +88,7 @@ export class Explanation implements Trace {
       attempts: this.#attempts,
       decision: this.#decision,
     };
-    return this.#mask(JSON.stringify(steps, null, 2));
+    return safeJson(this.#mask(JSON.stringify(steps, null, 2)));
   }
 
   /** For people: a paragraph for each step. */

@@ -1,6 +1,7 @@
 /** `pfxbridge status`: how a running bridge and its services stand. */
 import type { Status } from "../control/controls.ts";
 import { statusText } from "../control/status-text.ts";
+import { safeJson } from "../text/quote.ts";
 import { type Command, readArguments } from "./command.ts";
 import { CONTROL_HELP, CONTROL_OPTIONS, command, controlTarget } from "./control-target.ts";
 
@@ -20,7 +21,7 @@ export const status: Command = {
     const options = { ...CONTROL_OPTIONS, json: { type: "boolean", default: false } } as const;
     const { values } = readArguments(args, options);
     const found = await command<Status>(controlTarget(values), { method: "GET", path: "/v1/status" });
-    console.log(values.json ? JSON.stringify(found, null, 2) : statusText(found, Date.now()));
+    console.log(values.json ? safeJson(JSON.stringify(found, null, 2)) : statusText(found, Date.now()));
     return 0;
   },
 };

@@ -6,6 +6,7 @@ import { OfflineSwitch } from "../decision/offline.ts";
 import { ServiceLog } from "../observe/log.ts";
 import { askPolicyService } from "../postfix/client.ts";
 import { parseEndpoint } from "../postfix/endpoint.ts";
+import { safeJson } from "../text/quote.ts";
 import { visible } from "../text/visible.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
 import { Explanation } from "./explanation.ts";
@@ -73,7 +74,7 @@ async function ask(to: string, attributes: readonly Attribute[], json: boolean):
     console.error(`pfxbridge: ${visible(reply.problem)}`);
     return 1;
   }
-  console.log(json ? JSON.stringify({ action: reply.action }) : `action=${visible(reply.action)}`);
+  console.log(json ? safeJson(JSON.stringify({ action: reply.action })) : `action=${visible(reply.action)}`);
   return 0;
 }
 

@@ -5,6 +5,7 @@
  * from elsewhere, such as a reply that echoes its request.
  */
 import { inspect } from "node:util";
+import { quoted } from "../text/quote.ts";
 
 const MASK = "***";
 
@@ -58,6 +59,7 @@ export class Masker {
       Buffer.from(value).toString("base64url"),
       encodeURIComponent(Buffer.from(value).toString()),
       JSON.stringify(value).slice(1, -1),
+      quoted(value),
     ];
     for (const form of forms) this.#known.add(form);
     this.#ordered = [...this.#known].sort((a, b) => b.length - a.length);

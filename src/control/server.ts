@@ -11,6 +11,7 @@ import type { Secret } from "../config/secret.ts";
 import type { Log } from "../observe/log.ts";
 import { bind, grant } from "../postfix/bind.ts";
 import { formatEndpoint } from "../postfix/endpoint.ts";
+import { safeJson } from "../text/quote.ts";
 import { answer, failure, type Reply } from "./api.ts";
 import type { Controls, Refusal } from "./controls.ts";
 
@@ -121,7 +122,7 @@ async function send(response: ServerResponse, reply: Reply): Promise<void> {
     await pipeline(withLineEnds(first, lines), response);
     return;
   }
-  const text = `${JSON.stringify(reply.json)}\n`;
+  const text = `${safeJson(JSON.stringify(reply.json))}\n`;
   response.writeHead(reply.status, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(text),

@@ -1,5 +1,7 @@
 /** The two ways in which an expression goes wrong: when it is loaded, and when it runs. */
 
+import { oneLine } from "../text/one-line.ts";
+
 /** The expression cannot be used: bad syntax, a wrong type, a name that does not exist. */
 export class ExpressionError extends Error {
   /** Where in the text that was compiled, in UTF-16 units from 0. */
@@ -20,12 +22,4 @@ export class EvaluationError extends Error {
     super(oneLine(message));
     this.name = "EvaluationError";
   }
-}
-
-const MAX_MESSAGE = 300;
-
-/** A message as one line of bounded length, whatever values it quotes. */
-export function oneLine(message: string): string {
-  const line = message.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
-  return line.length > MAX_MESSAGE ? `${line.slice(0, MAX_MESSAGE)}…` : line;
 }

@@ -5,8 +5,9 @@ import {
   ParseError,
 } from "@marcbachmann/cel-js";
 import { suggestion } from "../text/nearest.ts";
+import { oneLine } from "../text/one-line.ts";
 import { environmentOf } from "./environment.ts";
-import { EvaluationError, ExpressionError, oneLine } from "./error.ts";
+import { EvaluationError, ExpressionError } from "./error.ts";
 import { type Scope, variableTypes } from "./scope.ts";
 
 const TOKENS: Readonly<Record<string, string>> = {

@@ -6,6 +6,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { excerpt } from "../text/excerpt.ts";
+import { oneLine } from "../text/one-line.ts";
 import type { UpstreamRequest } from "../upstream/exchange.ts";
 import type { ExampleDefinition } from "./schema.ts";
 import { envelopeBody } from "./soap.ts";
@@ -142,6 +143,5 @@ const LONGEST_SHOWN = 2_000;
 function shown(value: unknown, quoted: boolean): string {
   if (value === undefined) return "nothing";
   const text = typeof value === "string" && value !== "" && !quoted ? value : JSON.stringify(value);
-  const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
-  return line.length > LONGEST_SHOWN ? `${line.slice(0, LONGEST_SHOWN)}…` : line;
+  return oneLine(text, LONGEST_SHOWN);
 }

@@ -4,8 +4,9 @@
  * All that can be worked out beforehand is: a call is literal text with escaped values between. Mistakes are reported
  * with their path in the file, all of them. A value that cannot be had or placed makes the call a `mapping_error`.
  */
-import { oneLine } from "../expression/error.ts";
+
 import type { Variables } from "../expression/variables.ts";
+import { oneLine } from "../text/one-line.ts";
 import { percentEncode } from "../text/percent.ts";
 import type { UpstreamRequest } from "../upstream/exchange.ts";
 import type { Failure } from "../upstream/failure.ts";

@@ -10,7 +10,7 @@
  */
 import { isatty } from "node:tty";
 import { type Logger, type LoggerOptions, pino } from "pino";
-import { escapeControls } from "../text/quote.ts";
+import { safeJson } from "../text/quote.ts";
 import { Destination, type Place } from "./destination.ts";
 import { Gatherer } from "./gatherer.ts";
 import { ATOMIC_WRITE, withinLimit } from "./line-limit.ts";
@@ -98,10 +98,7 @@ export function openLog(options: LogOptions, mask: (line: string) => string): Op
   const gatherer = new Gatherer(isPretty(options) ? 0 : piece, (lines) => destination.write(lines));
   const write = lineWriter(gatherer, options, format, mask);
   return {
-    logger: pino(
-      { ...LINE_FORMAT, base, level: options.level },
-      { write: (line) => write(escapeControls(line)) },
-    ),
+    logger: pino({ ...LINE_FORMAT, base, level: options.level }, { write: (line) => write(safeJson(line)) }),
     write,
     destination,
     flush: () => gatherer.flush(),
@@ -209,7 +206,7 @@ function gapLine(dropped: number, base: object | null): string {
 }
 
 function asLine(fields: object): string {
-  return `${escapeControls(JSON.stringify(fields))}\n`;
+  return `${safeJson(JSON.stringify(fields))}\n`;
 }
 
 const LINE_FORMAT: LoggerOptions = {

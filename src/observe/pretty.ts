@@ -2,7 +2,8 @@
  * Log lines for a person at a terminal: time, level, message, then what matters.
  *
  * A decision is one line that reads like mail: who asked for what, what was answered, and why.
- * Values are printed with their control characters escaped.
+ * What came from a client is bare only where it looks like an address or a name; anything else stands in quotes, so that none of it
+ * can be taken for the bridge's own words. Unsafe characters are escaped.
  */
 import { createRequire } from "node:module";
 import type PinoPretty from "pino-pretty";
@@ -39,7 +40,9 @@ function formatMessage(fields: Fields, messageKey: string, colour: boolean): str
 
 /** `RCPT  foo@example.com -> bar@example.org  from foo.bar [1.2.3.4]  =>  DUNNO  (corp, rule 1, 200, 12.1 ms)` */
 function formatDecision(fields: Fields, colours: (action: string) => [string, string]): string {
-  const text = (name: string) => visible(String(fields[name] ?? ""));
+  // Two blanks stand between the parts of a line, and nowhere else.
+  const text = (name: string) => visible(String(fields[name] ?? "")).replace(/\s{2,}/g, " ");
+  const claim = (name: string) => claimed(String(fields[name] ?? ""));
   const action = fields.action === null ? "(connection closed)" : text("action");
   const [on, off] = colours(action);
   const why = [
@@ -51,11 +54,11 @@ function formatDecision(fields: Fields, colours: (action: string) => [string, st
     Number(fields.attempts) > 1 && `${text("attempts")} attempts`,
     `${text("ms")} ms`,
   ].filter(Boolean);
-  const user = fields.sasl_username ? ` (${text("sasl_username")})` : "";
+  const user = fields.sasl_username ? ` (${claim("sasl_username")})` : "";
   return [
-    text("protocol_state") || "-",
-    `<${text("sender")}>${user} -> <${text("recipient")}>`,
-    `[${text("client_address")}]`,
+    claim("protocol_state") || "-",
+    `<${claim("sender")}>${user} -> <${claim("recipient")}>`,
+    `[${claim("client_address")}]`,
     `${on}${action}${off}`,
     `(${why.join(", ")})`,
   ].join("  ");
@@ -67,6 +70,11 @@ function VERB_COLOURS(action: string): [string, string] {
   if (/^(DUNNO|OK|RELAY|PREPEND|INFO)/.test(action)) return ["\x1b[32m", "\x1b[39m"];
   if (/^(DEFER|4|WARN|HOLD|\()/.test(action)) return ["\x1b[33m", "\x1b[39m"];
   return ["\x1b[31m", "\x1b[39m"];
+}
+
+/** `a@example.net`, `"a> -> <b"`. */
+function claimed(text: string): string {
+  return visible(/^[^\s<>()[\]"\\]*$/.test(text) ? text : JSON.stringify(text));
 }
 
 function printed(value: unknown): string {

@@ -4,6 +4,7 @@
  * Text in, an `Endpoint` out, or a problem that says what to write instead. A port alone is loopback: a
  * policy service that strangers can reach tells them whom the company lets relay.
  */
+import { visible } from "../text/visible.ts";
 
 export type Endpoint =
   | { readonly kind: "inet"; readonly host: string; readonly port: number }
@@ -84,5 +85,5 @@ function addressProblem(address: string, whole: string): string {
 }
 
 function quote(text: string): string {
-  return `"${text.replace(/\p{Cc}/gu, "?").slice(0, 200)}"`;
+  return `"${visible(text.slice(0, 200))}"`;
 }

@@ -1,14 +1,13 @@
-/** Pieces of a file as they may stand in a message: short, on one line, no control characters, no secrets. */
+/** Pieces of a file as they may stand in a message: short, on one line, nothing unsafe, no secrets. */
+
+import { visible } from "./visible.ts";
 
 const MAX_EXCERPT = 70;
 
 /** `text` for a message: control characters as escapes, cut where it is long. */
 export function excerpt(text: string): string {
   const cut = text.length > MAX_EXCERPT ? `${text.slice(0, MAX_EXCERPT)}…` : text;
-  return cut.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return visible(cut);
 }
 
 /** Whether the value of a key, or header, of this name may be a secret, which no message shows. */

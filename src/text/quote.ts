@@ -1,11 +1,10 @@
-/** JSON strings for log lines that are put together by hand. */
+/** Strings of JSON for lines that are put together by hand, and lines of JSON that a terminal may show. */
+import { EACH_UNSAFE, UNSAFE } from "./unsafe.ts";
 
-/** What JSON would escape, and what no terminal should see. */
-const NEEDS_ESCAPE = /[^\x20-\x21\x23-\x5b\x5d-\x7e\xa0-\u2027\u2030-\u2065\u2070-\ud7ff\ue000-\uffff]/;
-
-// C0 characters never stand raw in JSON; these do.
-const BEYOND_JSON = /[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
-const EACH_BEYOND_JSON = new RegExp(BEYOND_JSON, "g");
+/** What JSON would escape, and what may have to be. */
+const MAY_NEED_ESCAPE = /[^\x20-\x21\x23-\x5b\x5d-\x7e]/;
+/** White space between the members of JSON stays. */
+const MAY_BE_UNSAFE = /[^\n\x20-\x7e]/;
 
 /**
  * What stands between the quotes of a JSON string, such that no terminal takes it for more than text. The quotes are left
@@ -14,11 +13,19 @@ const EACH_BEYOND_JSON = new RegExp(BEYOND_JSON, "g");
  * @example quoted('a"b') === 'a\\"b'
  */
 export function quoted(text: string): string {
-  return NEEDS_ESCAPE.test(text) ? escapeControls(JSON.stringify(text).slice(1, -1)) : text;
+  return MAY_NEED_ESCAPE.test(text) ? safeJson(JSON.stringify(text).slice(1, -1)) : text;
 }
 
-/** Escapes, in a line of JSON, the control characters that JSON leaves as they are. */
-export function escapeControls(line: string): string {
-  if (!BEYOND_JSON.test(line)) return line;
-  return line.replace(EACH_BEYOND_JSON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+/** JSON that means the same, in which unsafe characters are escaped that JSON leaves as they are. */
+export function safeJson(json: string): string {
+  if (!MAY_BE_UNSAFE.test(json) || !UNSAFE.test(json)) return json;
+  return json.replace(EACH_UNSAFE, (character) => (character === "\n" ? character : escaped(character)));
+}
+
+function escaped(character: string): string {
+  let units = "";
+  for (let at = 0; at < character.length; at++) {
+    units += `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`;
+  }
+  return units;
 }

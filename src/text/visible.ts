@@ -1,15 +1,15 @@
-/** Text for a terminal: what could move the cursor, change colours or turn the reading order is shown, not sent. */
-
-const UNSAFE = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+/** Text for a terminal: what is not fit for one is shown, not sent. */
+import { EACH_UNSAFE } from "./unsafe.ts";
 
 /**
- * Replaces control characters by visible escapes.
+ * Replaces unsafe characters by visible escapes.
  *
  * @example visible("a\x1b[31m") === "a\\x1b[31m"
  */
 export function visible(text: string): string {
-  return text.replace(UNSAFE, (c) => {
-    const code = c.charCodeAt(0);
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+  return text.replace(EACH_UNSAFE, (character) => {
+    const hex = character.codePointAt(0)!.toString(16);
+    if (hex.length <= 2) return `\\x${hex.padStart(2, "0")}`;
+    return hex.length <= 4 ? `\\u${hex.padStart(4, "0")}` : `\\u{${hex}}`;
   });
 }

@@ -197,3 +197,26 @@ describe("--to: asks a policy service that runs, as Postfix would", () => {
     expect(stderr).toMatch(/^pfxbridge: [^\n]*closed the connection[^\n]*\n$/);
   });
 });
+
+it("shows no control character and nothing that is not seen, as JSON either", async () => {
+  const hostile = "a\u009b2J\u200b\u{e0041}\u202e";
+  const { url } = await service(() => ({ body: { allowed: false, reason: hostile } }));
+  const site = await Site.create({
+    "gate.yaml": GATE,
+    "pfxbridge.yaml": { services: { corp: { url, mapping: "./gate.yaml" } } },
+  });
+  for (const json of [["--json"], []]) {
+    const args = [
+      "try",
+      "-c",
+      site.config,
+      ...json,
+      `sender=${hostile}@example.net`,
+      "recipient=b@example.org",
+    ];
+    const { status, stdout } = await run(args);
+    expect(status).toBe(0);
+    expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u202e]|\udb40/);
+    if (json.length > 0) expect(JSON.parse(stdout).request.sender).toBe(`${hostile}@example.net`);
+  }
+});

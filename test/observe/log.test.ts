@@ -33,10 +33,12 @@ const messagesIn = async (file: string) =>
     .map((line) => JSON.parse(line).msg);
 
 /** Characters that a terminal obeys; the line's own end is taken off before. */
-const RAW = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+const RAW =
+  /[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\u3164\u{e0000}-\u{e0fff}]/u;
 const CONTROLS = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code)).join("");
 const HOSTILE: readonly (readonly [string, string])[] = [
   ["C0, DEL, C1 and what turns the reading order", `${CONTROLS}\u2028\u2029\u202e\u2066`],
+  ["what is not seen", "a\u200b\u200c\u200d\u200e\u200f\u2060\u2064\ufeff\u00ad\u3164\u{e0001}\u{e0041}b"],
   ["an ANSI sequence", "\x1b]0;owned\x07\x1b[2J"],
   ["a forged line", '\n{"level":"info","msg":"decision","action":"OK"}\n'],
 ];
@@ -117,6 +119,32 @@ describe("a line for people", () => {
       expect(text.slice(0, -1)).not.toMatch(RAW);
       expect(text.endsWith("\n")).toBe(true);
     }
+  });
+
+  it.each([
+    ["another decision", "a@b> -> <c@d>  [192.0.2.9]  DUNNO  (corp, rule 1, status 200, 1 ms)"],
+    ["an address and more", "a@b>(x)"],
+    ["quotes", 'a" -> <"b'],
+    ["blanks", "a@b  DUNNO"],
+  ])("of a decision quotes what a client wrote: %s", async (_name, claim) => {
+    const names = ["sender", "recipient", "sasl_username", "client_address", "protocol_state"];
+    const fields = {
+      ...Object.fromEntries(names.map((name) => [name, claim])),
+      action: "REJECT no",
+      source: "upstream",
+      ms: 1,
+    };
+    const text = await written((log) => log.info(fields, "decision"), pretty);
+    const shown = JSON.stringify(claim);
+    expect(text.slice(text.indexOf("INFO"))).toBe(
+      `INFO: ${shown}  <${shown}> (${shown}) -> <${shown}>  [${shown}]  REJECT no  (1 ms)\n`,
+    );
+  });
+
+  it("of a decision has two blanks between its parts alone", async () => {
+    const fields = { action: "REJECT no  DUNNO  (corp)", source: "upstream", ms: 1 };
+    const text = await written((log) => log.info(fields, "decision"), pretty);
+    expect(text).toMatch(/ {2}REJECT no DUNNO \(corp\) {2}\(1 ms\)\n$/);
   });
 
   it("of anything else has its fields behind the message", async () => {

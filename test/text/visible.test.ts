@@ -9,6 +9,9 @@ describe("text for a terminal", () => {
     ["C1, which some terminals obey", "\u009b2J\u0085", "\\x9b2J\\x85"],
     ["line separators", "\u2028\u2029", "\\u2028\\u2029"],
     ["what turns the reading order", "a\u202eb\u2066c", "a\\u202eb\\u2066c"],
+    ["what is not seen", "a\u200b\u200f\u2060\ufeff\u00adb", "a\\u200b\\u200f\\u2060\\ufeff\\xadb"],
+    ["tags and fillers", "a\u{e0041}\u3164b", "a\\u{e0041}\\u3164b"],
+    ["half a surrogate pair", "a\ud800b", "a\\ud800b"],
     ["letters of any script", "дом 🙂 é", "дом 🙂 é"],
   ])("%s", (_name, text, shown) => {
     expect(visible(text)).toBe(shown);

@@ -213,7 +213,7 @@ describe("limits", () => {
   it("shows no control character and no endless line in a message", () => {
     const [problem] = problemsOf(`a: "\\e[2J${"x".repeat(1000)}": b`);
     expect(problem?.length).toBeLessThan(300);
-    expect(problemsOf('? "\\e[2J"\n: 1\n? "\\e[2J"\n: 2')[0]).toContain('"\\u001b[2J"');
+    expect(problemsOf('? "\\e[2J"\n: 1\n? "\\e[2J"\n: 2')[0]).toContain('"\\x1b[2J"');
   });
 
   it("shows nothing of a value whose key names a secret", () => {
