@@ -105,7 +105,6 @@ export class Destination {
 
   async #leave(time: number): Promise<Rest> {
     if (this.#isEnded) return NOTHING_LEFT;
-    if (this.#former !== null && time > 0) await this.#former;
     await this.#idle(time);
     if (this.#isEnded) return NOTHING_LEFT;
     this.#isEnded = true;
@@ -126,7 +125,8 @@ export class Destination {
   }
 
   get #isIdle(): boolean {
-    return this.#isBroken || (this.#current === null && this.#waiting === 0 && this.#former === null);
+    if (this.#former !== null) return false;
+    return this.#isBroken || (this.#current === null && this.#waiting === 0);
   }
 
   /** A write that has not come back may still succeed: what it holds is not written a second time. */
