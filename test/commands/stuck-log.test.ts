@@ -11,7 +11,7 @@ import { gone, REQUEST } from "./workers.ts";
 /** What the machine may take for what takes no time, in milliseconds. */
 const SLACK = 2_500;
 /** Of each decision's line, so that few of them fill what there is to fill. */
-const LONG = "x".repeat(2000);
+const LONG = "x".repeat(3500);
 
 interface Way {
   readonly name: string;
@@ -41,7 +41,7 @@ function pipe(site: Site): string {
 
 const WAYS: readonly Way[] = [
   {
-    name: "standard output and error, a pipe whose reader has stopped",
+    name: "a pipe that is not read any more",
     start: async (site) => {
       const path = pipe(site);
       const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -53,7 +53,16 @@ const WAYS: readonly Way[] = [
     },
   },
   {
-    name: "standard output, a pipe that is closed",
+    name: "a socket that is not read any more",
+    start: async (site) => {
+      const child = serve(site, ["ignore", "pipe", "pipe"]);
+      child.stdout?.pause();
+      child.stderr?.pause();
+      return child;
+    },
+  },
+  {
+    name: "a pipe that is closed",
     start: async (site) => {
       const child = serve(site, ["ignore", "pipe", "ignore"]);
       child.stdout?.once("data", () => child.stdout?.destroy());
