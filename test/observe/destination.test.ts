@@ -67,7 +67,7 @@ const range = (from: number, to: number) => Array.from({ length: to - from }, (_
 describe("a place that takes nothing", () => {
   it("gets what waited when it takes lines again: all, whole and in order", async () => {
     const fd = reader(pipe);
-    const destination = open(pipe);
+    const destination = open(pipe, { most: 1_000_000 });
     writeLines(destination, 0, 90);
     await new Promise((resolve) => setTimeout(resolve, 50));
     writeLines(destination, 90, 110);
@@ -80,7 +80,7 @@ describe("a place that takes nothing", () => {
   });
 
   it("may be a named pipe that nobody reads yet", async () => {
-    const destination = open(pipe);
+    const destination = open(pipe, { most: 1_000_000 });
     writeLines(destination, 0, 90);
     await new Promise((resolve) => setTimeout(resolve, 50));
     const fd = reader(pipe);
