@@ -6,10 +6,10 @@ import { rm, writeFile } from "node:fs/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { PolicyClient } from "../support/policy-client.ts";
 import { COMMAND, run, Site, until } from "./program.ts";
-import { gone, REQUEST } from "./workers.ts";
+import { gone, isAlive, REQUEST } from "./workers.ts";
 
 /** What the machine may take for what takes no time, in milliseconds. */
-const SLACK = 2_500;
+const SLACK = 8_000;
 /** Of each decision's line, so that few of them fill what there is to fill. */
 const LONG = "x".repeat(3500);
 
@@ -139,12 +139,18 @@ async function within<T>(milliseconds: number, what: string, promise: Promise<T>
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+/** Whatever has become of the processes until then. */
+async function killed(...pids: number[]): Promise<void> {
+  for (const pid of pids.filter(isAlive)) process.kill(pid, "SIGKILL");
+  await gone(...pids);
+}
+
 interface Pids {
   readonly pid: number;
   readonly workers?: readonly { readonly pid: number }[];
 }
 
-describe.each(WAYS)("$name", ({ start, log = {} }) => {
+describe.each(WAYS)("$name", { timeout: 60_000 }, ({ start, log = {} }) => {
   describe.each([1, 2])("with workers: %i", (workers) => {
     async function stuck() {
       const site = await Site.create({ "module.mjs": MODULE });
@@ -157,7 +163,9 @@ describe.each(WAYS)("$name", ({ start, log = {} }) => {
       for (let count = 0; count < 100; count++) expect(await ask("any@example.net")).toBe("DUNNO");
       expect(await ask("asks")).toBe("DEFER asked");
       const status = await run(["status", "--json", "-c", site.config]);
-      return { site, config, child, ask, pids: JSON.parse(status.stdout) as Pids };
+      const pids = JSON.parse(status.stdout) as Pids;
+      onTestFinished(() => killed(pids.pid, ...(pids.workers ?? []).map(({ pid }) => pid)));
+      return { site, config, child, ask, pids };
     }
 
     it("holds up no decision, no reload and not the end", async () => {
