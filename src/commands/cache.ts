@@ -2,9 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, unlink } from "node:fs/promises";
+import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type ControlTarget, openControl } from "../control/client.ts";
 import type { LoadCounts } from "../decision/bridge.ts";
+import { inHeldFolder } from "../files/held-folder.ts";
 import { visible } from "../text/visible.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
 import { CONTROL_HELP, CONTROL_OPTIONS, command, controlTarget, orFail } from "./control-target.ts";
@@ -52,12 +54,18 @@ async function exportTo(file: string | undefined, target: ControlTarget): Promis
     return 0;
   }
   // Half an export must not stand where a whole one is looked for.
-  const partial = `${file}.${randomUUID()}.part`;
   try {
-    await pipeline(lines, createWriteStream(partial, { flags: "wx", mode: 0o600 }));
-    await rename(partial, file);
+    await inHeldFolder(resolve(file), async (folder, name) => {
+      const partial = folder.at(`${name}.${randomUUID()}.part`);
+      try {
+        await pipeline(lines, createWriteStream(partial, { flags: "wx", mode: 0o600 }));
+        await rename(partial, folder.at(name));
+      } catch (error) {
+        await unlink(partial).catch(() => {});
+        throw error;
+      }
+    });
   } catch (error) {
-    await unlink(partial).catch(() => {});
     throw incomplete(error);
   }
   return 0;

@@ -9,7 +9,7 @@ import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
 import { visible } from "../text/visible.ts";
 import { formatProblem, type Problem, ProblemError } from "../yaml/problem.ts";
 import { type Command, readArguments } from "./command.ts";
-import { becomeUser } from "./privileges.ts";
+import { becomeHarmless } from "./privileges.ts";
 
 export const check: Command = {
   help: [
@@ -40,7 +40,7 @@ export const check: Command = {
     const config = await loadConfig(file);
     // Before root's rights are gone: what the bridge opens as root need not be its user's to see.
     const missing = await missingOnMachine(config);
-    becomeUser(config);
+    becomeHarmless({ ...config, mappings: [...config.services.values()].map(({ mapping }) => mapping) });
     return checkConfig(config, [...missing, ...(await unwritable(config))]);
   },
 };
@@ -76,10 +76,14 @@ async function checkConfig(config: Config, missing: readonly Problem[]): Promise
 
 async function checkMappings(names: readonly string[]): Promise<number> {
   const tally = new Tally();
-  for (const [index, name] of names.entries()) {
-    const file = findMapping(name, "pfxbridge.yaml");
-    console.log(`${index === 0 ? "" : "\n"}mapping ${name} (${file})`);
-    await checkMapping(await loadMapping({ name, file, parameters: {} }), tally);
+  const mappings: LoadedMapping[] = [];
+  for (const name of names) {
+    mappings.push(await loadMapping({ name, file: findMapping(name, "pfxbridge.yaml"), parameters: {} }));
+  }
+  becomeHarmless({ mappings });
+  for (const [index, mapping] of mappings.entries()) {
+    console.log(`${index === 0 ? "" : "\n"}mapping ${mapping.name} (${mapping.file})`);
+    await checkMapping(mapping, tally);
   }
   return tally.conclude();
 }

@@ -9,9 +9,9 @@
  */
 import type { Config } from "../config/config.ts";
 import { keepingContents } from "../config/contents.ts";
-import { runsAsRoot } from "../config/permissions.ts";
 import { ControlEndpoint } from "../control/control-endpoint.ts";
 import { OfflineSwitch } from "../decision/offline.ts";
+import { runsAsRoot } from "../files/hands.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
 import { logWhatIsPrinted } from "../observe/printed.ts";
 import { keepStandardStreamsFromBlocking } from "../observe/standard-streams.ts";

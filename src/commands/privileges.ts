@@ -3,9 +3,10 @@
  *
  * Done after the sockets are bound and before any code that an administrator wrote (a module mapping) is loaded.
  */
-import { userInfo } from "node:os";
 import type { Config } from "../config/config.ts";
-import { runsAsRoot } from "../config/permissions.ts";
+import { runsAsRoot } from "../files/hands.ts";
+import type { LoadedMapping } from "../mapping/load.ts";
+import { systemUser } from "../postfix/accounts.ts";
 
 /**
  * As root, becomes the `user` of the configuration, if it names one.
@@ -14,6 +15,21 @@ import { runsAsRoot } from "../config/permissions.ts";
  */
 export function becomeUser({ user, group }: Pick<Config, "user" | "group">): void {
   if (user !== undefined && runsAsRoot()) dropPrivileges(user, group);
+}
+
+/**
+ * The same for a command that only looks: where a mapping would run code of its own and no `user` is named, it becomes
+ * nobody. Root has no business in such code.
+ *
+ * @throws as `becomeUser` does
+ */
+export function becomeHarmless(config: {
+  readonly user?: string;
+  readonly group?: string;
+  readonly mappings: readonly Pick<LoadedMapping, "isModule">[];
+}): void {
+  const needsNobody = config.user === undefined && config.mappings.some(({ isModule }) => isModule);
+  becomeUser(needsNobody ? { user: "nobody" } : config);
 }
 
 /**
@@ -26,13 +42,11 @@ function dropPrivileges(user: string, group?: string): void {
   if (!setgid || !setuid || !seteuid) {
     throw new Error("user: this system knows no users to change to; remove the key");
   }
-  let gid: string | number;
-  try {
-    const primary = primaryGroup(user);
-    gid = group ?? primary;
-  } catch {
+  const account = systemUser(user);
+  if (account === undefined) {
     throw new Error(`user: there is no user "${user}" on this machine; create it, or name another`);
   }
+  const gid = group ?? account.gid;
   try {
     initgroups(user, gid);
     setgid.call(process, gid);
@@ -49,14 +63,4 @@ function initgroups(user: string, gid: string | number): void {
     user,
     gid,
   );
-}
-
-/** Asks the system's own user database, LDAP and the like included, which Node only opens for the current user. */
-function primaryGroup(user: string): number {
-  process.seteuid?.(user);
-  try {
-    return userInfo().gid;
-  } finally {
-    process.seteuid?.(0);
-  }
 }

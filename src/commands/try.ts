@@ -10,7 +10,7 @@ import { safeJson } from "../text/quote.ts";
 import { visible } from "../text/visible.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
 import { Explanation } from "./explanation.ts";
-import { becomeUser } from "./privileges.ts";
+import { becomeHarmless } from "./privileges.ts";
 
 export const tryOut: Command = {
   help: [
@@ -47,7 +47,7 @@ export const tryOut: Command = {
     if (values.to !== undefined) return ask(values.to, attributes, values.json);
 
     const config = await loadConfig(findConfig(values.config));
-    becomeUser(config);
+    becomeHarmless({ ...config, mappings: [...config.services.values()].map(({ mapping }) => mapping) });
     const bridge = await Bridge.open(config, new ServiceLog(), {
       offline: new OfflineSwitch(config.offline, values.offline),
     });

@@ -4,6 +4,7 @@ import { parseStoreUrl, type StoreUrl } from "../cache/open-store.ts";
 import { ExpressionError } from "../expression/expression.ts";
 import { createScope } from "../expression/scope.ts";
 import { compileTemplate, type Template } from "../expression/template.ts";
+import { runsAsRoot } from "../files/hands.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
 import { isReplyCode, VERBS } from "../postfix/action.ts";
 import { suggestion } from "../text/nearest.ts";
@@ -96,7 +97,7 @@ function readStore(text: string, path: Path, report: Report, masker: Masker): St
     for (const password of [store.password, store.sentinelPassword]) {
       if (password !== undefined) masker.add(password);
     }
-    const problem = store.ca === undefined ? undefined : fileProblem(store.ca);
+    const problem = store.ca === undefined ? undefined : fileProblem(store.ca, runsAsRoot(), report.owner);
     if (problem !== undefined) report.error(path, problem);
   }
   return store;

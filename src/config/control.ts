@@ -1,17 +1,15 @@
 /** `control`: where the running bridge takes commands (`pfxbridge status`, `offline`, `forget` …), and from whom. */
 import { isIPv4 } from "node:net";
-import { join, parse, resolve } from "node:path";
+import { join, parse } from "node:path";
 import { z } from "zod";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../postfix/endpoint.ts";
-import { readYaml } from "../yaml/document.ts";
 import { ProblemError } from "../yaml/problem.ts";
-import { checkShape } from "../yaml/schema.ts";
 import type { ControlConfig, ListenerConfig } from "./config.ts";
 import { readSecret } from "./credentials.ts";
-import { MAX_FILE_SIZE, readTrusted } from "./permissions.ts";
 import { Report } from "./report.ts";
 import { configSchema, type RawControl } from "./schema.ts";
 import { Masker } from "./secret.ts";
+import { readConfigFile } from "./source.ts";
 import { stateFolder } from "./state-folder.ts";
 
 const SOCKET_FILE_KEYS = ["mode", "owner", "group"] as const;
@@ -60,13 +58,11 @@ export function readControl(
  * @throws ProblemError
  */
 export function loadControl(file: string): ControlConfig | undefined {
-  const path = resolve(file);
-  const content = readTrusted(path, MAX_FILE_SIZE);
-  if ("problem" in content) throw new ProblemError([{ file, message: content.problem, severity: "error" }]);
-  const document = readYaml(path, content.text);
-  const { control } = checkShape(document, z.looseObject({ control: configSchema.shape.control }));
+  const schema = z.looseObject({ control: configSchema.shape.control, user: configSchema.shape.user });
+  const { document, raw, owner } = readConfigFile(file, schema);
+  const { control } = raw;
   if (control === undefined) return undefined;
-  const report = new Report(document);
+  const report = new Report(document, owner);
   const config = readControl(control, [], report, new Masker());
   if (report.failed) throw new ProblemError(report.problems.filter(({ severity }) => severity === "error"));
   return config;

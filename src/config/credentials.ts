@@ -1,4 +1,5 @@
 /** Secrets, fixed headers and `auth` of a service: resolved, known to the masker, and fit to be sent. */
+import { runsAsRoot } from "../files/hands.ts";
 import { isHeaderName, isHeaderValue, isReservedHeader } from "../model/header.ts";
 import { namesSecret } from "../text/excerpt.ts";
 import type { Path } from "../yaml/position.ts";
@@ -42,7 +43,7 @@ function secretValue(raw: RawSecret, path: Path, report: Report): string | null 
     }
     return value;
   }
-  const content = readTrusted(report.resolve(raw.file), MAX_SECRET_SIZE);
+  const content = readTrusted(report.resolve(raw.file), MAX_SECRET_SIZE, runsAsRoot(), report.owner);
   if ("problem" in content) {
     report.error([...path, "file"], content.problem);
     return null;

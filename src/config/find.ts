@@ -1,8 +1,8 @@
 /** Which configuration file is meant. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { runsAsRoot } from "../files/hands.ts";
 import { ProblemError } from "../yaml/problem.ts";
-import { runsAsRoot } from "./permissions.ts";
 
 const HERE = "pfxbridge.yaml";
 const SYSTEM = "/etc/pfxbridge/pfxbridge.yaml";

@@ -5,20 +5,17 @@
  * answers to failures. Fails with a ProblemError that holds all that was found wrong, each with line and column.
  */
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
 import { suggestion } from "../text/nearest.ts";
-import { readYaml } from "../yaml/document.ts";
-import { ProblemError, unusable } from "../yaml/problem.ts";
-import { checkShape } from "../yaml/schema.ts";
+import { ProblemError } from "../yaml/problem.ts";
 import type { Config, LogConfig } from "./config.ts";
 import { readControl } from "./control.ts";
 import { readListeners } from "./listeners.ts";
-import { MAX_FILE_SIZE, readTrusted } from "./permissions.ts";
 import { Report } from "./report.ts";
 import { readRoutes } from "./routes.ts";
 import { configSchema, type RawConfig } from "./schema.ts";
 import { Masker } from "./secret.ts";
 import { readServices } from "./services.ts";
+import { type ConfigSource, readConfigFile, readConfigText } from "./source.ts";
 
 /**
  * Loads a configuration file.
@@ -26,10 +23,7 @@ import { readServices } from "./services.ts";
  * @throws ProblemError
  */
 export async function loadConfig(file: string): Promise<Config> {
-  const path = resolve(file);
-  const content = readTrusted(path, MAX_FILE_SIZE);
-  if ("problem" in content) throw unusable(path, content.problem);
-  return parseConfig(content.text, path);
+  return resolveConfig(readConfigFile(file, configSchema));
 }
 
 /**
@@ -40,9 +34,12 @@ export async function loadConfig(file: string): Promise<Config> {
  * @throws ProblemError
  */
 export async function parseConfig(text: string, file: string): Promise<Config> {
-  const document = readYaml(file, text);
-  const raw = checkShape(document, configSchema);
-  const report = new Report(document);
+  return resolveConfig(readConfigText(file, text, configSchema));
+}
+
+async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>): Promise<Config> {
+  const { file } = document;
+  const report = new Report(document, owner);
   const masker = new Masker();
   const listeners = readListeners(raw.listen, report);
   const { services, named } = await readServices(raw.services, report, masker);

@@ -1,5 +1,6 @@
 /** `mapping` of a service: found, and loaded with the parameters that the service sets. */
-import { findMapping } from "../mapping/find.ts";
+import { runsAsRoot } from "../files/hands.ts";
+import { findMapping, isShipped } from "../mapping/find.ts";
 import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
 import type { Path } from "../yaml/position.ts";
 import { ProblemError } from "../yaml/problem.ts";
@@ -17,13 +18,14 @@ export async function readMapping(
   const place = typeof raw === "string" ? path : [...path, "use"];
   try {
     const file = findMapping(name, report.file);
-    const problem = fileProblem(file);
+    const problem = fileProblem(file, runsAsRoot() && !isShipped(file), report.owner);
     if (problem === undefined) {
       const loaded = await loadMapping({
         name,
         file,
         parameters,
         maxXmlSize,
+        ...(report.owner !== undefined && { owner: report.owner }),
         parameterProblem: (parameter, message) =>
           parameter === null
             ? report.problem(place, message)

@@ -2,33 +2,23 @@
  * Reads files that decide what the bridge does, and, as root, refuses those that others could have written:
  * who can write root's configuration is root.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { changeableByOthers, runsAsRoot } from "../files/hands.ts";
 import { givenContent, keepContent } from "./contents.ts";
 
-/** Of a configuration file, in bytes. */
-export const MAX_FILE_SIZE = 1024 * 1024;
-
-const WRITABLE_BY_GROUP = 0o020;
-const WRITABLE_BY_OTHERS = 0o002;
-const STICKY = 0o1000;
-
-/** Whether the process runs with root's rights. */
-export function runsAsRoot(): boolean {
-  return process.geteuid?.() === 0;
-}
-
 /**
- * The content of a file in UTF-8, or what is wrong with it: not there, not readable, too large, writable by
- * others than root.
+ * The content of a file in UTF-8, or what is wrong with it: not there, not readable, too large, in
+ * others' hands.
  *
  * @param maxSize in bytes
  * @param root whether the file must be safe from others' writing
+ * @param owner the user besides root whose it may be
  */
 export function readTrusted(
   path: string,
   maxSize: number,
   root: boolean = runsAsRoot(),
+  owner?: number,
 ): { readonly text: string } | { readonly problem: string } {
   const given = givenContent(path);
   if (given !== undefined) return { text: given };
@@ -41,7 +31,7 @@ export function readTrusted(
   try {
     const status = fstatSync(file);
     if (!status.isFile()) return { problem: `${path} is no file` };
-    const problem = root ? tooWritable(path, status.mode) : undefined;
+    const problem = root ? changeableByOthers(path, owner) : undefined;
     if (problem !== undefined) return { problem };
     const buffer = Buffer.alloc(maxSize + 1);
     let length = 0;
@@ -63,9 +53,9 @@ export function readTrusted(
 }
 
 /**
- * What is wrong with a file that something else will read: not there, no file, or, for root, writable by others.
+ * What is wrong with a file that something else will read: not there, no file, or, for root, in others' hands.
  */
-export function fileProblem(path: string, root: boolean = runsAsRoot()): string | undefined {
+export function fileProblem(path: string, root: boolean = runsAsRoot(), owner?: number): string | undefined {
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -75,24 +65,10 @@ export function fileProblem(path: string, root: boolean = runsAsRoot()): string 
   try {
     const status = fstatSync(file);
     if (!status.isFile()) return `${path} is no file`;
-    return root ? tooWritable(path, status.mode) : undefined;
+    return root ? changeableByOthers(path, owner) : undefined;
   } finally {
     closeSync(file);
   }
-}
-
-function tooWritable(path: string, mode: number): string | undefined {
-  if ((mode & (WRITABLE_BY_GROUP | WRITABLE_BY_OTHERS)) !== 0) {
-    return `group or others can write ${path}, so root does not use it; chmod go-w ${path}`;
-  }
-  const folder = dirname(realpathSync(path));
-  const status = statSync(folder);
-  const byOthers = (status.mode & WRITABLE_BY_OTHERS) !== 0;
-  const byGroup = (status.mode & WRITABLE_BY_GROUP) !== 0 && status.gid !== 0;
-  if ((byOthers || byGroup) && (status.mode & STICKY) === 0) {
-    return `group or others can write the folder of ${path}, so root does not use it; chmod go-w ${folder}`;
-  }
-  return undefined;
 }
 
 function whyUnreadable(path: string, error: unknown): string {

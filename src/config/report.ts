@@ -6,11 +6,14 @@ import type { Problem } from "../yaml/problem.ts";
 
 export class Report {
   readonly file: string;
+  readonly owner: number | undefined;
   readonly #document: YamlDocument;
   readonly #problems: Problem[] = [];
 
-  constructor(document: YamlDocument) {
+  /** @param owner whose, besides root's, files may be that root uses: the user that the bridge will be */
+  constructor(document: YamlDocument, owner?: number) {
     this.file = document.file;
+    this.owner = owner;
     this.#document = document;
   }
 

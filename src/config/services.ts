@@ -1,4 +1,5 @@
 /** `services`: the authorization services, how they are reached and what is asked of them. */
+import { runsAsRoot } from "../files/hands.ts";
 import type { PolicyRequest } from "../postfix/request.ts";
 import { readTlsFiles } from "../upstream/tls-files.ts";
 import type { Path } from "../yaml/position.ts";
@@ -107,7 +108,7 @@ function readWarm(
     });
   }
   try {
-    return readWarmFile(report.resolve(warm));
+    return readWarmFile(report.resolve(warm), report.owner);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     report.include(error.problems);
@@ -187,7 +188,7 @@ function readTls(raw: RawService["tls"], path: Path, report: Report): TlsConfig 
   for (const name of ["ca", "cert", "key"] as const) {
     if (raw[name] === undefined) continue;
     files[name] = report.resolve(raw[name]);
-    const problem = fileProblem(files[name]);
+    const problem = fileProblem(files[name], runsAsRoot(), report.owner);
     if (problem !== undefined) {
       report.error([...path, name], problem);
       return {};

@@ -1,4 +1,5 @@
 /** `warm` of a service: a file of policy requests, one JSON object a line, whose decisions are to be known beforehand. */
+import { runsAsRoot } from "../files/hands.ts";
 import type { PolicyRequest } from "../postfix/request.ts";
 import { type Problem, ProblemError, unusable } from "../yaml/problem.ts";
 import { readTrusted } from "./permissions.ts";
@@ -9,10 +10,11 @@ const MAX_REQUESTS = 100_000;
 /**
  * Reads `{"sender": "a@example.org", "client_address": "192.0.2.1"}` and the like, one a line; empty lines are passed over.
  *
+ * @param owner whose, besides root's, it may be
  * @throws ProblemError with what is wrong, and in which line
  */
-export function readWarmFile(file: string): readonly PolicyRequest[] {
-  const source = readTrusted(file, MAX_FILE_SIZE);
+export function readWarmFile(file: string, owner?: number): readonly PolicyRequest[] {
+  const source = readTrusted(file, MAX_FILE_SIZE, runsAsRoot(), owner);
   if ("problem" in source) throw unusable(file, source.problem);
   const problems: Problem[] = [];
   const requests: PolicyRequest[] = [];

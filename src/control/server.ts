@@ -9,7 +9,7 @@ import { pipeline } from "node:stream/promises";
 import type { ControlSocket } from "../config/config.ts";
 import type { Secret } from "../config/secret.ts";
 import type { Log } from "../observe/log.ts";
-import { bind, grant } from "../postfix/bind.ts";
+import { type Bound, bind } from "../postfix/bind.ts";
 import { formatEndpoint } from "../postfix/endpoint.ts";
 import { safeJson } from "../text/quote.ts";
 import { answer, failure, type Reply } from "./api.ts";
@@ -24,6 +24,7 @@ const IDLE_TIME = 30_000;
 export class ControlServer {
   readonly endpoint: string;
   readonly #server: Server;
+  #bound: Bound | null = null;
   readonly #log: Log;
   #token: Secret | undefined;
   /** Resolves when the bridge is ready to be controlled. */
@@ -52,12 +53,10 @@ export class ControlServer {
   /** Binds the endpoint, with the rights that the process has now. Requests wait until `serve`. */
   static async open(config: ControlSocket, log: Log): Promise<ControlServer | Refusal> {
     const control = new ControlServer(formatEndpoint(config.endpoint), config.token, log);
-    const problem = await bind(control.#server, config.endpoint);
-    if (problem !== undefined) return { problem: `control: ${problem}` };
-    const refused = await grant(config.endpoint, config);
-    if (refused === undefined) return control;
-    control.#server.close();
-    return { problem: `control: ${refused}` };
+    const bound = await bind(control.#server, config.endpoint, config);
+    if ("problem" in bound) return { problem: `control: ${bound.problem}` };
+    control.#bound = bound;
+    return control;
   }
 
   /** From now on requests are answered by what `controls` does. */
@@ -77,6 +76,8 @@ export class ControlServer {
       this.#server.close(resolve);
       this.#server.closeAllConnections();
     });
+    this.#bound?.leave();
+    this.#bound = null;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -9,6 +9,7 @@ import { access, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import type { OfflineSnapshot } from "../decision/offline.ts";
+import { inHeldFolder } from "../files/held-folder.ts";
 import type { Refusal } from "./controls.ts";
 
 const switched = {
@@ -49,18 +50,7 @@ export class StateFile {
 
   async #read(path: string): Promise<OfflineSnapshot | Refusal | undefined> {
     try {
-      const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      try {
-        const { uid, mode, size } = await file.stat();
-        const own = uid === 0 || uid === process.geteuid?.();
-        if (!own || (mode & WRITABLE_BY_OTHERS) !== 0) {
-          return { problem: `${path} is not used, since others could have written it; remove it` };
-        }
-        if (size > MAX_SIZE) return { problem: `${path} is not used: it is too large` };
-        return stateSchema.parse(JSON.parse(await file.readFile("utf8"))).offline;
-      } finally {
-        await file.close();
-      }
+      return await inHeldFolder(path, (folder, name) => this.#readFrom(folder.at(name), path));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "ENOENT") return undefined;
@@ -86,19 +76,37 @@ export class StateFile {
     }
   }
 
-  async #write(text: string): Promise<string | undefined> {
-    const next = `${this.path}.${process.pid}.tmp`;
+  /** @param path of a folder that is held; `name` is what people call it */
+  async #readFrom(path: string, name: string): Promise<OfflineSnapshot | Refusal> {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      // What a crash left behind would be somebody's own file only where others can write the folder: O_EXCL tells.
-      await unlink(next).catch(() => {});
-      const file = await open(next, "wx", 0o600);
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
+      const { uid, mode, size } = await file.stat();
+      const own = uid === 0 || uid === process.geteuid?.();
+      if (!own || (mode & WRITABLE_BY_OTHERS) !== 0) {
+        return { problem: `${name} is not used, since others could have written it; remove it` };
       }
-      await rename(next, this.path);
+      if (size > MAX_SIZE) return { problem: `${name} is not used: it is too large` };
+      return stateSchema.parse(JSON.parse(await file.readFile("utf8"))).offline;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #write(text: string): Promise<string | undefined> {
+    try {
+      await inHeldFolder(this.path, async (folder, name) => {
+        const next = folder.at(`${name}.${process.pid}.tmp`);
+        // What a crash left behind would be somebody's own file only where others can write the folder: O_EXCL tells.
+        await unlink(next).catch(() => {});
+        const file = await open(next, "wx", 0o600);
+        try {
+          await file.writeFile(text);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(next, folder.at(name));
+      });
       return undefined;
     } catch (error) {
       return this.#unwritable(error);

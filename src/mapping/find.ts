@@ -24,6 +24,11 @@ export function findMapping(use: string, relativeTo: string): string {
   );
 }
 
+/** Whether a file comes with the package: then it is in the same hands as the program itself. */
+export function isShipped(file: string): boolean {
+  return dirname(file) === SHIPPED;
+}
+
 /** The names of the mappings that come with the package. */
 export function shippedMappings(): readonly string[] {
   return readdirSync(SHIPPED)

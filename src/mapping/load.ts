@@ -8,6 +8,7 @@ import { statSync } from "node:fs";
 import { fileProblem, readTrusted } from "../config/permissions.ts";
 import { createScope } from "../expression/scope.ts";
 import { requestVariables } from "../expression/variables.ts";
+import { runsAsRoot } from "../files/hands.ts";
 import { VERBS } from "../postfix/action.ts";
 import { suggestion } from "../text/nearest.ts";
 import { readYaml, type YamlDocument } from "../yaml/document.ts";
@@ -15,6 +16,8 @@ import type { Path } from "../yaml/position.ts";
 import { type Problem, ProblemError, unusable } from "../yaml/problem.ts";
 import { checkShape } from "../yaml/schema.ts";
 import { type Example, type ExampleResult, runExamples } from "./examples.ts";
+import { isShipped } from "./find.ts";
+import { importProblem } from "./imports.ts";
 import type { Mapping } from "./mapping.ts";
 import { loadModuleMapping } from "./module.ts";
 import { exampleParameters, resolveParameters } from "./parameters.ts";
@@ -33,6 +36,8 @@ export interface LoadOptions {
   readonly parameters: Readonly<Record<string, unknown>>;
   /** The largest XML reply that is parsed, in bytes; parsing blocks the process. Default: 64 KiB. */
   readonly maxXmlSize?: number;
+  /** Whose, besides root's, files may be that root uses: the user that the bridge will be. */
+  readonly owner?: number;
   /**
    * A mistake in `with` belongs to the configuration: the parameter's name, or null where one is missing. Default: a
    * problem of the mapping's file.
@@ -43,6 +48,8 @@ export interface LoadOptions {
 export interface LoadedMapping {
   readonly name: string;
   readonly file: string;
+  /** JavaScript, whose code runs when it is instantiated. */
+  readonly isModule: boolean;
   /** Of the headers that its calls set, in lower case; empty for a module, which is not known to anybody yet. */
   readonly headerNames: readonly string[];
   /** The variables that its calls read; undefined for a module, of which nobody knows. */
@@ -73,18 +80,28 @@ const MAX_FILE_SIZE = 256 * 1024;
  * const mapping = await loaded.instantiate();
  */
 export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> {
-  const { name, file } = options;
+  const { name, file, owner } = options;
+  const root = runsAsRoot() && !isShipped(file);
   const reply = options.maxXmlSize === undefined ? {} : { xmlLimit: options.maxXmlSize };
   if (/\.m?js$/.test(file)) {
-    const problem = fileProblem(file);
+    const problem = fileProblem(file, root, owner) ?? (root ? importProblem(file, owner) : undefined);
     if (problem !== undefined) throw unusable(file, problem);
     const { parameters } = options;
     const instantiate = () => loadModuleMapping({ name, file, parameters, reply });
     const version = versionOf(String(statSync(file).mtimeMs), parameters);
     const none = { headerNames: [], warnings: [], examples: [] };
-    return { name, file, version, ...none, instantiate, check: async () => [], probe: async () => [] };
+    return {
+      name,
+      file,
+      isModule: true,
+      version,
+      ...none,
+      instantiate,
+      check: async () => [],
+      probe: async () => [],
+    };
   }
-  const source = readTrusted(file, MAX_FILE_SIZE);
+  const source = readTrusted(file, MAX_FILE_SIZE, root, owner);
   if ("problem" in source) throw unusable(file, source.problem);
   const document = readYaml(file, source.text);
   const definition = checkShape(document, mappingSchema);
@@ -102,6 +119,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
   return {
     name,
     file,
+    isModule: false,
     headerNames: mapping.headerNames,
     names: compiled.request.names,
     version: versionOf(source.text, values),

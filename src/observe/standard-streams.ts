@@ -7,6 +7,7 @@
  * (another user's terminal) the descriptor stays as it is.
  */
 import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { openToWrite } from "../files/held-folder.ts";
 
 const { O_WRONLY, O_RDWR, O_CREAT, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
 
@@ -22,7 +23,7 @@ export function openWithoutBlocking(file: string): number {
   // On Linux (fifo(7)) a pipe that is opened for both never waits for a reader, and outlives one.
   const isPipe = statSync(file, { throwIfNoEntry: false })?.isFIFO() === true;
   const way = isPipe ? O_RDWR : O_WRONLY | O_CREAT;
-  return openSync(file, way | O_APPEND | O_NONBLOCK | O_NOCTTY, 0o640);
+  return openToWrite(file, way | O_APPEND | O_NONBLOCK | O_NOCTTY, 0o640);
 }
 
 /**

@@ -5,7 +5,7 @@
  * system's own, since Postfix keeps one for each of its processes and leaves most of them idle.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { bind, grant } from "./bind.ts";
+import { type Bound, bind } from "./bind.ts";
 import type { ConnectionLog } from "./connection.ts";
 import { connectionLimit } from "./descriptors.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
@@ -53,15 +53,12 @@ export async function accepting<T extends Receiver>(
     keepAliveInitialDelay: KEEP_ALIVE_DELAY,
     pauseOnConnect,
   });
-  const problem = await bind(server, endpoint);
-  if (problem !== undefined) return { problem };
-  const acceptor = new Acceptor(server, options);
+  const bound = await bind(server, endpoint, rights);
+  if ("problem" in bound) return bound;
+  const acceptor = new Acceptor(server, bound, options);
   const receiver = make(acceptor);
   acceptor.begin(receiver);
-  const refused = await grant(endpoint, rights);
-  if (refused === undefined) return receiver;
-  acceptor.stop();
-  return { problem: refused };
+  return receiver;
 }
 
 export class Acceptor {
@@ -69,14 +66,16 @@ export class Acceptor {
   readonly endpoint: Endpoint;
   readonly name: string;
   readonly #server: Server;
+  readonly #bound: Bound;
   readonly #log: ConnectionLog;
   #complainedAt = Number.NEGATIVE_INFINITY;
 
   /** Use `accepting`. */
-  constructor(server: Server, options: AcceptorOptions) {
+  constructor(server: Server, bound: Bound, options: AcceptorOptions) {
     this.endpoint = boundTo(server, options.endpoint);
     this.name = options.name ?? formatEndpoint(this.endpoint);
     this.#server = server;
+    this.#bound = bound;
     this.#log = options.log;
   }
 
@@ -98,7 +97,9 @@ export class Acceptor {
 
   /** Takes no further connections. The file of a unix socket is removed. */
   stop(): void {
-    if (this.#server.listening) this.#server.close();
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.#bound.leave();
   }
 
   #complain(what: string, connections: number): void {

@@ -4,6 +4,7 @@
  * (LDAP, say) are to be given by number.
  */
 import { readFile } from "node:fs/promises";
+import { userInfo } from "node:os";
 
 type Lookup = number | { readonly problem: string };
 
@@ -25,4 +26,20 @@ async function find(kind: "user" | "group", name: string, file: string): Promise
     if (found === name && id !== undefined && /^\d+$/.test(id)) return Number(id);
   }
   return { problem: `there is no ${kind} "${name}" in ${file}; create it, or give the ${kind}'s number` };
+}
+
+/**
+ * As root, a user's number and primary group from the system's own database, LDAP and the like included, which Node opens
+ * for the current user only. Undefined where there is none of this name.
+ */
+export function systemUser(user: string): { readonly uid: number; readonly gid: number } | undefined {
+  try {
+    process.seteuid?.(user);
+    const { uid, gid } = userInfo();
+    return { uid, gid };
+  } catch {
+    return undefined;
+  } finally {
+    process.seteuid?.(0);
+  }
 }

@@ -5,43 +5,75 @@
  */
 import type { Server } from "node:net";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
-import { clearSocketFile, type SocketRights, setSocketRights } from "./socketfile.ts";
+import { numericRights, SocketPlace, type SocketRights } from "./socketfile.ts";
 
 /** Connections that wait to be accepted; the system cuts it to net.core.somaxconn. */
 const BACKLOG = 4096;
 
-/** Makes the server listen. A socket file that nobody answers on is taken over; at first only its owner can connect. */
-export async function bind(server: Server, endpoint: Endpoint): Promise<string | undefined> {
-  if (endpoint.kind === "unix") {
-    const problem = await clearSocketFile(endpoint.path);
-    if (problem !== undefined) return `cannot listen on ${formatEndpoint(endpoint)}: ${problem}`;
+/** What is bound, until it is left. */
+export interface Bound {
+  /** Removes the file of a unix socket, where the rights allow; to be called when the server is closed. */
+  leave(): void;
+}
+
+/**
+ * Makes the server listen. A socket file that nobody answers on is taken over; a new one is there with all its rights, or
+ * not at all.
+ *
+ * @param rights of a socket file
+ */
+export async function bind(
+  server: Server,
+  endpoint: Endpoint,
+  rights: SocketRights = {},
+): Promise<Bound | { readonly problem: string }> {
+  if (endpoint.kind === "unix") return bindFile(server, endpoint, rights);
+  const problem = await listening(server, () =>
+    server.listen({ host: endpoint.host, port: endpoint.port, backlog: BACKLOG }),
+  );
+  return problem === undefined ? { leave: () => {} } : { problem: bindProblem(problem, endpoint) };
+}
+
+async function bindFile(
+  server: Server,
+  endpoint: Endpoint & { readonly kind: "unix" },
+  rights: SocketRights,
+): Promise<Bound | { readonly problem: string }> {
+  const refused = (problem: string) => ({
+    problem: `cannot listen on ${formatEndpoint(endpoint)}: ${problem}`,
+  });
+  const numeric = await numericRights(rights);
+  if ("problem" in numeric) return refused(numeric.problem);
+  const place = await SocketPlace.clear(endpoint.path);
+  if ("problem" in place) return refused(place.problem);
+  let problem: string | undefined;
+  let failure: Promise<NodeJS.ErrnoException | undefined> | undefined;
+  try {
+    problem = place.make(numeric, (path) => {
+      failure = listening(server, () => server.listen({ path, backlog: BACKLOG }));
+      return server.listening;
+    });
+    if (problem === undefined) return place;
+    problem = refused(problem).problem;
+  } catch (error) {
+    problem = bindProblem(error as NodeJS.ErrnoException, endpoint);
   }
-  return listenOn(server, endpoint);
+  const error = await failure;
+  server.close();
+  place.leave();
+  return { problem: error === undefined ? problem : bindProblem(error, endpoint) };
 }
 
-/** Gives the file of a unix socket its rights. */
-export async function grant(endpoint: Endpoint, rights: SocketRights = {}): Promise<string | undefined> {
-  if (endpoint.kind === "inet") return undefined;
-  const problem = await setSocketRights(endpoint.path, rights);
-  return problem && `cannot listen on ${formatEndpoint(endpoint)}: ${problem}`;
-}
-
-function listenOn(server: Server, endpoint: Endpoint): Promise<string | undefined> {
+/** Undefined when the server listens. */
+function listening(server: Server, listen: () => void): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
-    const failed = (error: NodeJS.ErrnoException) => resolve(bindProblem(error, endpoint));
+    const failed = (error: NodeJS.ErrnoException) => resolve(error);
     server.once("error", failed);
-    const listening = () => {
+    server.once("listening", () => {
       server.off("error", failed);
       resolve(undefined);
-    };
-    if (endpoint.kind === "inet") {
-      server.listen({ host: endpoint.host, port: endpoint.port, backlog: BACKLOG }, listening);
-      return;
-    }
-    // Nobody else may connect before owner and mode are set.
-    const umask = process.umask(0o177);
-    server.listen({ path: endpoint.path, backlog: BACKLOG }, listening);
-    process.umask(umask);
+    });
+    listen();
   });
 }
 
@@ -49,6 +81,7 @@ function bindProblem(error: NodeJS.ErrnoException, endpoint: Endpoint): string {
   const where = formatEndpoint(endpoint);
   switch (error.code) {
     case "EADDRINUSE":
+    case "EEXIST":
       return endpoint.kind === "inet"
         ? `cannot listen on ${where}: the port is in use; stop what listens there (ss -ltnp "sport = :${endpoint.port}" shows it), or choose another port`
         : `cannot listen on ${where}: another process has just made this socket`;
