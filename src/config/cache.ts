@@ -12,11 +12,12 @@ import type { Cause } from "../upstream/failure.ts";
 import type { Path } from "../yaml/position.ts";
 import { readAction } from "./action.ts";
 import { readSecret } from "./credentials.ts";
+import type { Masker } from "./masker.ts";
 import { NOT_PROVOKED } from "./on-failure.ts";
 import { fileProblem } from "./permissions.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
-import type { Masker, Secret } from "./secret.ts";
+import type { Secret } from "./secret.ts";
 import { stateFolder } from "./state-folder.ts";
 
 /** Times in milliseconds. */

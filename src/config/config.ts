@@ -84,6 +84,8 @@ export interface ServiceConfig {
   readonly onFailure: OnFailure;
   /** Fixed headers, names in lower case. A value that is no secret is a string. */
   readonly headers: Readonly<Record<string, string | Secret>>;
+  /** `secret.NAME` of the mapping's request. */
+  readonly secrets: Readonly<Record<string, Secret>>;
   readonly auth: AuthConfig;
   readonly tls: TlsConfig;
   /** AuthZEN calls that go out together: how many at most, and how long they wait for each other. Absent: none do. */

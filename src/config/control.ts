@@ -6,9 +6,9 @@ import { type Endpoint, formatEndpoint, parseEndpoint } from "../postfix/endpoin
 import { ProblemError } from "../yaml/problem.ts";
 import type { ControlConfig, ListenerConfig } from "./config.ts";
 import { readSecret } from "./credentials.ts";
+import { Masker } from "./masker.ts";
 import { Report } from "./report.ts";
 import { configSchema, type RawControl } from "./schema.ts";
-import { Masker } from "./secret.ts";
 import { readConfigFile } from "./source.ts";
 import { stateFolder } from "./state-folder.ts";
 

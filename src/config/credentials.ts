@@ -1,54 +1,94 @@
 /** Secrets, fixed headers and `auth` of a service: resolved, known to the masker, and fit to be sent. */
-import { runsAsRoot } from "../files/hands.ts";
+import { join } from "node:path";
 import { isHeaderName, isHeaderValue, isReservedHeader } from "../model/header.ts";
 import { namesSecret } from "../text/excerpt.ts";
 import type { Path } from "../yaml/position.ts";
 import type { AuthConfig } from "./config.ts";
 import { environmentVariable } from "./contents.ts";
-import { readTrusted } from "./permissions.ts";
+import type { Masker } from "./masker.ts";
 import type { Report } from "./report.ts";
 import type { RawSecret, RawService } from "./schema.ts";
-import { type Masker, Secret } from "./secret.ts";
+import { Secret } from "./secret.ts";
+import { SecretFile } from "./secret-file.ts";
 
-const MAX_SECRET_SIZE = 64 * 1024;
 /** They belong to the body, and so to the mapping. */
 const OF_THE_BODY: ReadonlySet<string> = new Set(["content-type", "content-encoding"]);
 
-/** A secret's value from where it is kept; null, and a problem in the report, when it cannot be had. */
-export function readSecret(raw: RawSecret, path: Path, report: Report, masker: Masker): Secret | null {
-  const value = secretValue(raw, path, report);
-  if (value === null) return null;
-  masker.add(value);
-  if (value === "") {
-    report.error(path, "the secret is empty");
-    return null;
-  }
-  if (/[\u0000-\u001f\u007f]/.test(value)) {
-    report.error(
-      path,
-      "the secret holds a line break or another control character, which no header can carry",
-    );
-    return null;
-  }
-  return new Secret(value);
+/** What is wrong with a secret's value, whatever it is for; undefined where nothing is. */
+function unsendable(value: string): string | undefined {
+  if (value === "") return "the secret is empty";
+  return /[\u0000-\u001f\u007f]/.test(value)
+    ? "the secret holds a line break or another control character, which no header can carry"
+    : undefined;
 }
 
-function secretValue(raw: RawSecret, path: Path, report: Report): string | null {
-  if (typeof raw === "string") return raw;
-  if ("env" in raw) {
-    const value = environmentVariable(raw.env);
-    if (value === undefined) {
-      report.error([...path, "env"], `the environment variable ${raw.env} is not set`);
-      return null;
-    }
-    return value;
-  }
-  const content = readTrusted(report.resolve(raw.file), MAX_SECRET_SIZE, runsAsRoot(), report.owner);
-  if ("problem" in content) {
-    report.error([...path, "file"], content.problem);
+/**
+ * A secret from where it is kept; null, and a problem in the report, when it cannot be had.
+ *
+ * @param alsoWrong what else is wrong with a value, for what it is used for
+ */
+export function readSecret(
+  raw: RawSecret,
+  path: Path,
+  report: Report,
+  masker: Masker,
+  alsoWrong: (value: string) => string | undefined = () => undefined,
+): Secret | null {
+  const problemOf = (value: string) => unsendable(value) ?? alsoWrong(value);
+  if (typeof raw === "object" && !("env" in raw)) {
+    const [key, file] =
+      "file" in raw ? ["file", report.resolve(raw.file)] : ["credential", credentialFile(raw.credential)];
+    const secret =
+      typeof file === "string" ? SecretFile.read(file, { owner: report.owner, problemOf, masker }) : file;
+    if (secret instanceof SecretFile) return secret;
+    const isOfValue = "isOfValue" in secret;
+    report.error(isOfValue ? path : [...path, key], secret.problem);
     return null;
   }
-  return content.text.replace(/\r?\n$/, "");
+  const value = typeof raw === "string" ? raw : environmentVariable(raw.env);
+  if (value === undefined) {
+    report.error([...path, "env"], `the environment variable ${(raw as { env: string }).env} is not set`);
+    return null;
+  }
+  masker.add(value);
+  const problem = problemOf(value);
+  if (problem === undefined) return new Secret(value);
+  report.error(path, problem);
+  return null;
+}
+
+/** Where systemd puts what LoadCredential= and its like name (systemd.exec(5)). */
+function credentialFile(name: string): string | { readonly problem: string } {
+  const folder = process.env.CREDENTIALS_DIRECTORY;
+  if (/[/\0]/.test(name) || name === "." || name === "..") {
+    return { problem: "the name of a credential is one of those in the unit, without a folder" };
+  }
+  if (folder === undefined || folder === "") {
+    return {
+      problem: `there are no credentials: systemd sets CREDENTIALS_DIRECTORY for a unit with LoadCredential=${name}:PATH`,
+    };
+  }
+  return join(folder, name);
+}
+
+/** What `secrets` of a service names; those that cannot be had are left out. */
+export function readSecrets(
+  raw: RawService["secrets"],
+  path: Path,
+  report: Report,
+  masker: Masker,
+): Record<string, Secret> {
+  const secrets: Record<string, Secret> = {};
+  for (const [name, value] of Object.entries(raw)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(name)) {
+      const message = "the name of a secret is made of letters, digits and underscores, as in secret.api_key";
+      report.error([...path, name], message, { key: true });
+      continue;
+    }
+    const secret = readSecret(value, [...path, name], report, masker);
+    if (secret !== null) secrets[name] = secret;
+  }
+  return secrets;
 }
 
 /** The fixed headers by lower-case name. */
@@ -94,12 +134,13 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
     return none;
   }
   if (raw.bearer !== undefined) {
-    const token = readSecret(raw.bearer, [...path, "bearer"], report, masker);
-    if (token === null) return none;
     // RFC 6750 §2.1: no blank, and ASCII alone.
-    if (/^[\x21-\x7e]+$/.test(token.reveal())) return { kind: "bearer", token };
-    report.error([...path, "bearer"], "a bearer token holds no blanks, and nothing but ASCII (RFC 6750)");
-    return none;
+    const noToken = (value: string) =>
+      /^[\x21-\x7e]+$/.test(value)
+        ? undefined
+        : "a bearer token holds no blanks, and nothing but ASCII (RFC 6750)";
+    const token = readSecret(raw.bearer, [...path, "bearer"], report, masker, noToken);
+    return token === null ? none : { kind: "bearer", token };
   }
   if (raw.basic === undefined) return none;
   const { username } = raw.basic;
@@ -112,6 +153,6 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
   const password = readSecret(raw.basic.password, [...path, "basic", "password"], report, masker);
   if (password === null) return none;
   // What is sent is the base64 form of both together, which the masker derives.
-  masker.add(`${username}:${password.reveal()}`);
+  password.follow(() => masker.add(`${username}:${password.reveal()}`));
   return { kind: "basic", username, password };
 }

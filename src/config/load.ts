@@ -10,10 +10,10 @@ import { ProblemError } from "../yaml/problem.ts";
 import type { Config, LogConfig } from "./config.ts";
 import { readControl } from "./control.ts";
 import { readListeners } from "./listeners.ts";
+import { Masker } from "./masker.ts";
 import { Report } from "./report.ts";
 import { readRoutes } from "./routes.ts";
 import { configSchema, type RawConfig } from "./schema.ts";
-import { Masker } from "./secret.ts";
 import { readServices } from "./services.ts";
 import { type ConfigSource, readConfigFile, readConfigText } from "./source.ts";
 

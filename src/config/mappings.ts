@@ -7,10 +7,16 @@ import { ProblemError } from "../yaml/problem.ts";
 import { fileProblem } from "./permissions.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
+import type { Secret } from "./secret.ts";
 
 /** Undefined, and problems in the report, when it cannot be used. The code of a module is not run yet. */
 export async function readMapping(
-  { mapping: raw, max_xml_size: maxXmlSize }: Pick<RawService, "mapping" | "max_xml_size">,
+  {
+    mapping: raw,
+    max_xml_size: maxXmlSize,
+    secrets: rawSecrets,
+  }: Pick<RawService, "mapping" | "max_xml_size" | "secrets">,
+  secrets: Readonly<Record<string, Secret>>,
   path: Path,
   report: Report,
 ): Promise<LoadedMapping | undefined> {
@@ -25,6 +31,8 @@ export async function readMapping(
         file,
         parameters,
         maxXmlSize,
+        // Of one that cannot be had it is known that it is meant to be there.
+        secrets: { names: Object.keys(rawSecrets), values: revealed(secrets) },
         ...(report.owner !== undefined && { owner: report.owner }),
         parameterProblem: (parameter, message) =>
           parameter === null
@@ -40,4 +48,13 @@ export async function readMapping(
     else report.error(place, error instanceof Error ? error.message : String(error));
   }
   return undefined;
+}
+
+/** The values by name, always those in use. */
+function revealed(secrets: Readonly<Record<string, Secret>>): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const [name, secret] of Object.entries(secrets)) {
+    secret.follow(() => values.set(name, secret.reveal()));
+  }
+  return values;
 }

@@ -6,10 +6,11 @@ import { duration, size } from "./duration.ts";
 const text = z.string().min(1);
 const whole = (minimum: number, maximum: number) => z.int().min(minimum).max(maximum);
 
-/** A secret is a string, `{ env: NAME }` or `{ file: PATH }`; its message never shows what stands there. */
-const secret = z.union([text, z.strictObject({ env: text }), z.strictObject({ file: text })], {
-  error: "expected a secret: a text in quotes, { env: NAME } or { file: PATH }",
-});
+/** A secret is a string or says where it is kept; its message never shows what stands there. */
+const secret = z.union(
+  [text, z.strictObject({ env: text }), z.strictObject({ file: text }), z.strictObject({ credential: text })],
+  { error: "expected a secret: a text in quotes, { env: NAME } or { file: PATH }, or { credential: NAME }" },
+);
 
 const mode = z
   .string({ error: 'expected a file mode in quotes, such as "0660"' })
@@ -80,6 +81,7 @@ const service = z.strictObject({
   max_connection_age: duration(1000).default(5 * 60_000),
   on_failure: onFailure.default("fail-closed"),
   headers: z.record(z.string(), secret).default({}),
+  secrets: z.record(z.string(), secret).default({}),
   auth: z
     .strictObject({
       basic: z.strictObject({ username: text, password: secret }).optional(),

@@ -1,19 +1,16 @@
 /**
  * Secrets: values that leave the process only where they are meant to go.
  *
- * A `Secret` shows as `***` however it is printed; a `Masker` takes every known secret out of text that came
- * from elsewhere, such as a reply that echoes its request.
+ * A `Secret` shows as `***` however it is printed. One that is kept in a file may change while it is in use; whoever needs
+ * more than its value of the moment follows it.
  */
 import { inspect } from "node:util";
-import { quoted } from "../text/quote.ts";
 
-const MASK = "***";
-
-/** Values shorter than this are not looked for in text: they would take ordinary words with them. */
-const MIN_MASKED_LENGTH = 4;
+export const MASK = "***";
 
 export class Secret {
-  readonly #value: string;
+  #value: string;
+  readonly #followers: (() => void)[] = [];
 
   constructor(value: string) {
     this.#value = value;
@@ -22,6 +19,17 @@ export class Secret {
   /** The value itself, for the one place that sends it. */
   reveal(): string {
     return this.#value;
+  }
+
+  /** Calls `told` now, and after each change. */
+  follow(told: () => void): void {
+    this.#followers.push(told);
+    told();
+  }
+
+  protected replace(value: string): void {
+    this.#value = value;
+    for (const told of this.#followers) told();
   }
 
   toString(): string {
@@ -35,42 +43,4 @@ export class Secret {
   [inspect.custom](): string {
     return MASK;
   }
-}
-
-/** Knows secret values and takes them out of text. */
-export class Masker {
-  readonly #known = new Set<string>();
-  /** Longest first, so that a secret that holds another leaves nothing of itself. */
-  #ordered: readonly string[] = [];
-
-  /**
-   * From now on masks `value`, and the forms it takes on its way: base64, percent-encoded, inside JSON.
-   *
-   *     masker.add("hunter2");
-   *     masker.mask("got aHVudGVyMg==")   // "got ***"
-   */
-  add(value: string): void {
-    if (value.length < MIN_MASKED_LENGTH) return;
-    const base64 = Buffer.from(value).toString("base64");
-    const forms = [
-      value,
-      base64,
-      base64.replace(/=+$/, ""),
-      Buffer.from(value).toString("base64url"),
-      encodeURIComponent(Buffer.from(value).toString()),
-      JSON.stringify(value).slice(1, -1),
-      quoted(value),
-    ];
-    for (const form of forms) this.#known.add(form);
-    this.#ordered = [...this.#known].sort((a, b) => b.length - a.length);
-  }
-
-  /** `text` with `***` for every secret in it. */
-  readonly mask = (text: string): string => {
-    let masked = text;
-    for (const secret of this.#ordered) {
-      if (masked.includes(secret)) masked = masked.replaceAll(secret, MASK);
-    }
-    return masked;
-  };
 }

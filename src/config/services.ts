@@ -6,14 +6,15 @@ import type { Path } from "../yaml/position.ts";
 import { ProblemError } from "../yaml/problem.ts";
 import { type CacheConfig, readCache } from "./cache.ts";
 import type { ServiceConfig, TlsConfig } from "./config.ts";
-import { authHeaderNames, readAuth, readHeaders } from "./credentials.ts";
+import { authHeaderNames, readAuth, readHeaders, readSecrets } from "./credentials.ts";
 import { formatDuration } from "./duration.ts";
 import { readMapping } from "./mappings.ts";
+import type { Masker } from "./masker.ts";
 import { FAIL_CLOSED, readOnFailure } from "./on-failure.ts";
 import { fileProblem } from "./permissions.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
-import { type Masker, Secret } from "./secret.ts";
+import { Secret } from "./secret.ts";
 import { readUrls } from "./urls.ts";
 import { readWarmFile } from "./warm.ts";
 
@@ -45,7 +46,7 @@ export async function readServices(
     }
     const path = ["services", name];
     const settings = readSettings(name, rawService, path, report, masker);
-    const mapping = await readMapping(rawService, [...path, "mapping"], report);
+    const mapping = await readMapping(rawService, settings.secrets, [...path, "mapping"], report);
     named.set(name, settings);
     if (mapping === undefined) continue;
     const cache = readCache(rawService.cache, mapping, [...path, "cache"], report, masker);
@@ -87,6 +88,7 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
     ...(raw.batch && { batch: raw.batch }),
     onFailure: readOnFailure(raw.on_failure, [...path, "on_failure"], report) ?? FAIL_CLOSED,
     headers: readHeaders(raw.headers, [...path, "headers"], report, masker),
+    secrets: readSecrets(raw.secrets, [...path, "secrets"], report, masker),
     auth: readAuth(raw.auth, [...path, "auth"], report, masker),
     tls: readTls(raw.tls, [...path, "tls"], report),
   };
@@ -162,10 +164,17 @@ function checkHeaderOwners(
   }
 }
 
-function checkTransport({ urls, headers, auth, tls }: Settings, path: Path, report: Report): void {
+function checkTransport(
+  { urls, headers, secrets: ofMapping, auth, tls }: Settings,
+  path: Path,
+  report: Report,
+): void {
   const plain = urls.map((url) => new URL(url)).filter(({ protocol }) => protocol === "http:");
   if (plain.length === 0) return;
-  const secrets = auth.kind !== "none" || Object.values(headers).some((value) => value instanceof Secret);
+  const secrets =
+    auth.kind !== "none" ||
+    Object.keys(ofMapping).length > 0 ||
+    Object.values(headers).some((value) => value instanceof Secret);
   if (secrets && plain.some(({ hostname }) => !isLoopback(hostname))) {
     report.warn([...path, "url"], "credentials go over http://, where others can read them; use https://");
   }

@@ -202,6 +202,29 @@ export class Asking<R> {
   }
 
   #call(request: UpstreamRequest): Promise<CallResult<Answer>> {
+    const { secrets } = this.#service;
+    if (secrets.isIdle) return this.#callOnce(request);
+    const { changes } = secrets;
+    return this.#callOnce(request).then((result) =>
+      result.status === 401 ? this.#unauthorized(request, result, changes) : result,
+    );
+  }
+
+  /** A secret may have been replaced a moment ago: then the call is made once more with the one that is in the file now. */
+  async #unauthorized(
+    request: UpstreamRequest,
+    result: CallResult<Answer>,
+    changes: number,
+  ): Promise<CallResult<Answer>> {
+    const { mapping, secrets } = this.#service;
+    if (secrets.changes === changes) await this.#deadline.cut(secrets.look(), undefined);
+    if (secrets.changes === changes || this.#deadline.remaining() < WORTH_A_CALL) return result;
+    const again = await this.#deadline.cut(Promise.resolve(mapping.render(this.#subject)), RENDERING_LATE);
+    const next = await this.#callOnce(isFailure(again) ? request : again);
+    return { ...next, attempts: result.attempts + next.attempts };
+  }
+
+  #callOnce(request: UpstreamRequest): Promise<CallResult<Answer>> {
     const { caller } = this.#service;
     return caller.call(request, this.#subject.requestId, this.#deadline, this.#interpret, this.#trace);
   }

@@ -27,8 +27,8 @@ export function openCache(
 }
 
 /** What a service can tell one caller from another by; secrets only as a hash of their hash. */
-function identityOf({ auth, headers, tls }: ServiceConfig): string {
-  const shown = Object.entries(headers).map(([name, value]) => [
+function identityOf({ auth, headers, secrets, tls }: ServiceConfig): string {
+  const shown = Object.entries({ ...headers, ...secrets }).map(([name, value]) => [
     name,
     typeof value === "string" ? value : value.reveal(),
   ]);

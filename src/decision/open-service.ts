@@ -2,6 +2,7 @@
 import { Flights } from "../cache/flights.ts";
 import type { StorePool } from "../cache/store-pool.ts";
 import type { ServiceConfig } from "../config/config.ts";
+import { SecretWatch } from "../config/secret-watch.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
 import type { Mapping } from "../mapping/mapping.ts";
 import type { Log } from "../observe/log.ts";
@@ -11,7 +12,7 @@ import { ProblemError } from "../yaml/problem.ts";
 import { Asking } from "./ask.ts";
 import type { OfflineSwitch } from "./offline.ts";
 import { openCache } from "./open-cache.ts";
-import { openUpstream } from "./open-upstream.ts";
+import { openUpstream, secretsOf } from "./open-upstream.ts";
 import { Refresher } from "./refresher.ts";
 import type { Service } from "./service.ts";
 
@@ -32,6 +33,7 @@ export async function openService(
     config.cache === undefined
       ? null
       : openCache(config, config.cache, mapping, await stores.open(name, config.cache));
+  const secrets = new SecretWatch(secretsOf(config), log, { service: name });
   const isOffline = () => offline.isOffline(name);
   const refresher: Refresher | null =
     cache === null
@@ -46,6 +48,7 @@ export async function openService(
     name,
     mapping,
     upstream,
+    secrets,
     caller: config.batch === undefined ? upstream : openBatcher(upstream, config.batch, name, log),
     cache,
     releaseStore: async () => {
@@ -73,8 +76,9 @@ function openBatcher(
 }
 
 /** Resolves when the calls under way have ended. */
-export async function closeService({ upstream, refresher, releaseStore }: Service): Promise<void> {
+export async function closeService({ upstream, refresher, releaseStore, secrets }: Service): Promise<void> {
   refresher?.close();
+  secrets.close();
   await upstream.close();
   await releaseStore();
 }

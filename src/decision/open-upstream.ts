@@ -1,8 +1,17 @@
 /** From a service's configuration to the client that calls it; what happens to it between calls goes into the log. */
 import type { AuthConfig, ServiceConfig } from "../config/config.ts";
 import { Secret } from "../config/secret.ts";
+import { SecretFile } from "../config/secret-file.ts";
+import { wireValue } from "../model/header.ts";
 import type { Log } from "../observe/log.ts";
-import { type Authenticator, anonymous, basic, bearer } from "../upstream/auth.ts";
+import {
+  type Authenticator,
+  type AuthHeaders,
+  anonymous,
+  basic,
+  bearer,
+  type FixedAuthenticator,
+} from "../upstream/auth.ts";
 import { Upstream } from "../upstream/upstream.ts";
 import { VERSION } from "../version.ts";
 
@@ -14,12 +23,11 @@ export function openUpstream(service: ServiceConfig, log: Log): Upstream {
       ...service,
       urls: service.urls.map((url) => new URL(url)),
       headers: Object.fromEntries(
-        Object.entries(service.headers).map(([header, value]) => [
-          header,
-          value instanceof Secret ? value.reveal() : value,
-        ]),
+        Object.entries(service.headers).flatMap(([header, value]) =>
+          value instanceof SecretFile ? [] : [[header, value instanceof Secret ? value.reveal() : value]],
+        ),
       ),
-      authenticator: authenticatorOf(service.auth),
+      authenticator: authenticatorOf(service),
       userAgent: `pfxbridge/${VERSION}`,
     },
     {
@@ -38,7 +46,31 @@ const CIRCUIT_MESSAGES = {
   closed: "circuit closed: the service is called again",
 } as const;
 
-function authenticatorOf(auth: AuthConfig): Authenticator {
+/** What `auth` shows, and the fixed headers whose value may change: always that of the moment. */
+function authenticatorOf({ auth, headers }: ServiceConfig): Authenticator {
+  const changing = Object.entries(headers).filter(
+    (header): header is [string, SecretFile] => (header[1] as unknown) instanceof SecretFile,
+  );
+  const secret = secretOf(auth);
+  const secrets = [...changing.map(([, value]) => value), ...(secret instanceof SecretFile ? [secret] : [])];
+  const make = (): AuthHeaders => ({
+    ...Object.fromEntries(changing.map(([name, value]) => [name, wireValue(value.reveal())])),
+    ...fixedAuthenticator(auth).headers(),
+  });
+  let current = make();
+  for (const each of secrets) {
+    each.follow(() => {
+      current = make();
+    });
+  }
+  return { headerNames: Object.keys(current), headers: () => current };
+}
+
+function secretOf(auth: AuthConfig): Secret | undefined {
+  return auth.kind === "none" ? undefined : auth.kind === "basic" ? auth.password : auth.token;
+}
+
+function fixedAuthenticator(auth: AuthConfig): FixedAuthenticator {
   switch (auth.kind) {
     case "none":
       return anonymous;
@@ -47,4 +79,10 @@ function authenticatorOf(auth: AuthConfig): Authenticator {
     case "bearer":
       return bearer(auth.token.reveal());
   }
+}
+
+/** All secrets that calls to a service hold. */
+export function secretsOf({ auth, headers, secrets }: ServiceConfig): Secret[] {
+  const all = [secretOf(auth), ...Object.values(headers), ...Object.values(secrets)];
+  return all.filter((value) => value instanceof Secret);
 }

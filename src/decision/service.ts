@@ -2,6 +2,7 @@
 import type { DecisionCache } from "../cache/cache.ts";
 import type { Flights } from "../cache/flights.ts";
 import type { OnFailure } from "../config/on-failure.ts";
+import type { SecretWatch } from "../config/secret-watch.ts";
 import type { Mapping } from "../mapping/mapping.ts";
 import type { Caller } from "../upstream/batch.ts";
 import type { CallResult } from "../upstream/call.ts";
@@ -13,6 +14,8 @@ export interface Service {
   readonly name: string;
   readonly mapping: Mapping;
   readonly upstream: Upstream;
+  /** Those that its calls hold. */
+  readonly secrets: SecretWatch;
   /** Puts the calls to `upstream`: one by one, or several as one. */
   readonly caller: Caller;
   /** Null: nothing is remembered. */

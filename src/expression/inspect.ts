@@ -13,7 +13,7 @@ type Bound = ReadonlySet<string>;
 
 const COMPREHENSIONS = new Set(["all", "exists", "exists_one", "map", "filter"]);
 
-/** The names of the scope's variables that the expression reads. */
+/** The names of the scope's variables that the expression reads, and `secret.NAME` for each secret. */
 export function inspect(root: ASTNode, scope: Scope): ReadonlySet<string> {
   const types = variableTypes(scope.kind);
   const names = new Set<string>();
@@ -22,6 +22,11 @@ export function inspect(root: ASTNode, scope: Scope): ReadonlySet<string> {
     checkComparison(node, bound);
     checkMember(node, bound, scope);
     checkSubtraction(node);
+    const secret = secretName(node, bound, scope);
+    if (secret !== undefined) {
+      names.add(`secret.${secret}`);
+      return;
+    }
     if (node.op === "id" && types.has(node.args) && !bound.has(node.args)) names.add(node.args);
     for (const [child, inner] of children(node, bound)) visit(child, inner);
   }
@@ -94,6 +99,25 @@ function checkMember(node: ASTNode, bound: Bound, scope: Scope): void {
   if (isName(object, "param", bound) && !scope.parameterNames.includes(name)) {
     throw new ExpressionError(`there is no parameter "${name}"${parametersHint(name, scope)}`, offset);
   }
+}
+
+/** The name in `secret.NAME`, and no other use of `secret`; undefined where it is something else. */
+function secretName(node: ASTNode, bound: Bound, scope: Scope): string | undefined {
+  if (isName(node, "secret", bound)) {
+    const message =
+      scope.kind === "request"
+        ? "a secret is sent by its name: secret.NAME"
+        : "a secret can be sent with the request, and not be used elsewhere";
+    throw new ExpressionError(message, node.start);
+  }
+  if (node.op !== "." && node.op !== "[]") return undefined;
+  const [object, key] = node.args;
+  if (!isName(object, "secret", bound) || scope.kind !== "request") return undefined;
+  const name = typeof key === "string" ? key : key.op === "value" ? key.args : undefined;
+  if (typeof name !== "string") return undefined;
+  if (scope.secretNames === null || scope.secretNames.includes(name)) return name;
+  const hint = suggestion(name, scope.secretNames) || "; name it under `secrets` of the service";
+  throw new ExpressionError(`there is no secret "${name}"${hint}`, object.start);
 }
 
 function parametersHint(name: string, { parameterNames }: Scope): string {

@@ -10,6 +10,8 @@ export interface Scope {
   readonly kind: ScopeKind;
   /** The mapping's own parameters, `param.NAME`. */
   readonly parameterNames: readonly string[];
+  /** `secret.NAME`; null: any may be one. */
+  readonly secretNames: readonly string[] | null;
 }
 
 /**
@@ -17,8 +19,12 @@ export interface Scope {
  * createScope("request", [])              // the conditions of routes
  * createScope("response", ["package"])    // the rules of a mapping with one parameter
  */
-export function createScope(kind: ScopeKind, parameterNames: readonly string[]): Scope {
-  return { kind, parameterNames };
+export function createScope(
+  kind: ScopeKind,
+  parameterNames: readonly string[],
+  secretNames: readonly string[] | null = [],
+): Scope {
+  return { kind, parameterNames, secretNames };
 }
 
 /** The types of the attributes, in CEL's words. */
@@ -26,7 +32,7 @@ export const ATTRIBUTE_TYPES: ReadonlyMap<string, "string" | "int"> = new Map(
   ATTRIBUTE_NAMES.map((name) => [name, INTEGER_ATTRIBUTES.includes(name) ? "int" : "string"]),
 );
 
-const REQUEST_TYPES: ReadonlyMap<string, string> = new Map([
+const COMMON_TYPES: ReadonlyMap<string, string> = new Map([
   ...ATTRIBUTE_TYPES,
   ["attributes", "map<string, string>"],
   ["recipients", "list<string>"],
@@ -36,8 +42,14 @@ const REQUEST_TYPES: ReadonlyMap<string, string> = new Map([
   ["param", "map<string, dyn>"],
 ]);
 
+/** What is secret goes to the service, and nowhere else. */
+const REQUEST_TYPES: ReadonlyMap<string, string> = new Map([
+  ...COMMON_TYPES,
+  ["secret", "map<string, string>"],
+]);
+
 const RESPONSE_TYPES: ReadonlyMap<string, string> = new Map([
-  ...REQUEST_TYPES,
+  ...COMMON_TYPES,
   ["status", "int"],
   ["headers", "map<string, string>"],
   ["body", "dyn"],

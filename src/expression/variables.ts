@@ -20,8 +20,12 @@ export interface ReplyVariables {
 }
 
 /** What requests and route conditions see. */
-export function requestVariables(subject: Subject, parameters: ReadonlyMap<string, unknown>): Variables {
-  return new RequestVariables(subject, parameters);
+export function requestVariables(
+  subject: Subject,
+  parameters: ReadonlyMap<string, unknown>,
+  secrets: ReadonlyMap<string, string> = NO_SECRETS,
+): Variables {
+  return new RequestVariables(subject, parameters, secrets);
 }
 
 /** What response rules see. */
@@ -33,14 +37,22 @@ export function responseVariables(
   return new ResponseVariables(subject, parameters, reply);
 }
 
+const NO_SECRETS: ReadonlyMap<string, string> = new Map();
+
 class RequestVariables {
   readonly [name: string]: unknown;
   readonly #subject: Subject;
   readonly param: ReadonlyMap<string, unknown>;
+  readonly secret: ReadonlyMap<string, string>;
 
-  constructor(subject: Subject, parameters: ReadonlyMap<string, unknown>) {
+  constructor(
+    subject: Subject,
+    parameters: ReadonlyMap<string, unknown>,
+    secrets: ReadonlyMap<string, string>,
+  ) {
     this.#subject = subject;
     this.param = parameters;
+    this.secret = secrets;
   }
 
   // One getter for each attribute, so that `variables[name]`, which is how cel-js reads, finds it in the Map.
@@ -84,7 +96,7 @@ class ResponseVariables extends RequestVariables {
   readonly #reply: ReplyVariables;
 
   constructor(subject: Subject, parameters: ReadonlyMap<string, unknown>, reply: ReplyVariables) {
-    super(subject, parameters);
+    super(subject, parameters, NO_SECRETS);
     this.#reply = reply;
   }
 

@@ -36,6 +36,8 @@ export interface LoadOptions {
   readonly parameters: Readonly<Record<string, unknown>>;
   /** The largest XML reply that is parsed, in bytes; parsing blocks the process. Default: 64 KiB. */
   readonly maxXmlSize?: number;
+  /** What the service's `secrets` names; absent: the mapping is looked at alone, and any name may be one. */
+  readonly secrets?: Secrets;
   /** Whose, besides root's, files may be that root uses: the user that the bridge will be. */
   readonly owner?: number;
   /**
@@ -43,6 +45,12 @@ export interface LoadOptions {
    * problem of the mapping's file.
    */
   readonly parameterProblem?: (name: string | null, message: string) => Problem;
+}
+
+interface Secrets {
+  readonly names: readonly string[];
+  /** Of those that could be had; changes when they do. */
+  readonly values: ReadonlyMap<string, string>;
 }
 
 export interface LoadedMapping {
@@ -87,7 +95,8 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     const problem = fileProblem(file, root, owner) ?? (root ? importProblem(file, owner) : undefined);
     if (problem !== undefined) throw unusable(file, problem);
     const { parameters } = options;
-    const instantiate = () => loadModuleMapping({ name, file, parameters, reply });
+    const secrets = options.secrets?.values ?? NO_SECRETS;
+    const instantiate = () => loadModuleMapping({ name, file, parameters, secrets, reply });
     const version = versionOf(String(statSync(file).mtimeMs), parameters);
     const none = { headerNames: [], warnings: [], examples: [] };
     return {
@@ -105,7 +114,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
   if ("problem" in source) throw unusable(file, source.problem);
   const document = readYaml(file, source.text);
   const definition = checkShape(document, mappingSchema);
-  const compiled = compileMapping(definition, document);
+  const compiled = compileMapping(definition, document, options.secrets?.names ?? null);
   const { values, problems } = resolveParameters(definition.parameters, options.parameters);
   if (problems.length > 0) {
     const place =
@@ -113,9 +122,10 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
       ((_: string | null, message: string): Problem => ({ file, message, severity: "error" }));
     throw new ProblemError(problems.map((problem) => place(problem.name, problem.message)));
   }
-  const bind = (parameters: Readonly<Record<string, unknown>>) =>
-    bindMapping(name, file, compiled, new Map(Object.entries(parameters)), reply);
-  const mapping = bind(values);
+  const examples = exampleSecrets(compiled.request.names);
+  const bind = (parameters: Readonly<Record<string, unknown>>, secrets: ReadonlyMap<string, string>) =>
+    bindMapping(name, file, compiled, new Map(Object.entries(parameters)), secrets, reply);
+  const mapping = bind(values, options.secrets?.values ?? examples);
   return {
     name,
     file,
@@ -128,7 +138,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     instantiate: async () => mapping,
     check: () =>
       runExamples(
-        bind(exampleParameters(definition.parameters, values)),
+        bind(exampleParameters(definition.parameters, values), examples),
         compiled.examples,
         definition.request.soap?.version,
       ),
@@ -137,6 +147,15 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
         document.problem(["request"], message, { severity: "warning", key: true }),
       ),
   };
+}
+
+const NO_SECRETS: ReadonlyMap<string, string> = new Map();
+const SECRET = "secret.";
+
+/** In examples a secret's value is what stands for it in the mapping: `secret.NAME`. */
+function exampleSecrets(names: ReadonlySet<string>): ReadonlyMap<string, string> {
+  const secrets = [...names].filter((name) => name.startsWith(SECRET));
+  return new Map(secrets.map((name) => [name.slice(SECRET.length), name]));
 }
 
 function versionOf(content: string, parameters: Readonly<Record<string, unknown>>): string {
@@ -153,13 +172,20 @@ interface CompiledMapping {
   readonly examples: readonly Example[];
 }
 
-function compileMapping(definition: MappingDefinition, document: YamlDocument): CompiledMapping {
+function compileMapping(
+  definition: MappingDefinition,
+  document: YamlDocument,
+  secretNames: readonly string[] | null,
+): CompiledMapping {
   const problems: Problem[] = [];
   const report = (path: Path, message: string, offset?: number) => {
     problems.push(document.problem(path, message, offset === undefined ? {} : { offset }));
   };
   const parameters = Object.keys(definition.parameters);
-  const request = compileRequest(definition.request, { scope: createScope("request", parameters), report });
+  const request = compileRequest(definition.request, {
+    scope: createScope("request", parameters, secretNames),
+    report,
+  });
   for (const [index, verb] of definition.allow.entries()) {
     if (!VERBS.has(verb)) {
       report(
@@ -198,6 +224,7 @@ function bindMapping(
   file: string,
   { request, rules, soap }: CompiledMapping,
   parameters: ReadonlyMap<string, unknown>,
+  secrets: ReadonlyMap<string, string>,
   options: ReplyOptions,
 ): Mapping {
   return {
@@ -207,7 +234,7 @@ function bindMapping(
     names: request.names,
     soap,
     judgesByReplyAlone: judgeByReplyAlone(rules),
-    render: (subject) => request.render(requestVariables(subject, parameters)),
+    render: (subject) => request.render(requestVariables(subject, parameters, secrets)),
     interpret: (reply, subject) => applyRules(rules, reply, subject, parameters, options),
   };
 }

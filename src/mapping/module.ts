@@ -7,7 +7,7 @@
  *     export const allow = ["OK"];   // verbs besides those that every reply may choose; may be left out
  *
  * Both may be async. Both see the names that expressions see: `request.sender`, `request.param.NAME`, `reply.status`,
- * `reply.body`; ints are numbers, maps are objects. What `toRequest` throws or gives wrongly is a `mapping_error`; where
+ * `reply.body`, and toRequest `request.secret.NAME`; ints are numbers, maps are objects. What `toRequest` throws or gives wrongly is a `mapping_error`; where
  * `toAction` throws it is `http_4xx`, `http_5xx` or `bad_reply`, by the reply's status. Every action is checked as one that
  * comes out of a reply.
  */
@@ -30,6 +30,8 @@ export interface ModuleOptions {
   /** Absolute. */
   readonly file: string;
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** For `toRequest`, as `request.secret.NAME`; always those in use. */
+  readonly secrets: ReadonlyMap<string, string>;
   readonly reply: ReplyOptions;
 }
 
@@ -81,7 +83,12 @@ async function render(
 ): Promise<UpstreamRequest | Failure> {
   const failed = (detail: string): Failure => ({ cause: "mapping_error", detail: `toRequest: ${detail}` });
   try {
-    const call = checkCall(await toRequest(requestObject(subject, options.parameters)));
+    const call = checkCall(
+      await toRequest({
+        ...requestObject(subject, options.parameters),
+        secret: Object.fromEntries(options.secrets),
+      }),
+    );
     return "problem" in call ? failed(call.problem) : call;
   } catch (error) {
     return failed(thrownMessage(error));

@@ -37,6 +37,9 @@ export function resolveParameters(
         name: null,
         message: `the mapping's parameter "${name}" must be set: with: { ${name}: … }`,
       });
+    } else if (namesSecret(value)) {
+      const message = `the parameter "${name}" would be sent as it is written here; put the secret under secrets of the service, secrets: { ${name}: … }, and write \${secret.${name}} in the mapping`;
+      problems.push({ name, message });
     } else if (fallback !== undefined && kindOf(value) !== kindOf(fallback)) {
       const message = `the parameter "${name}" must be a ${kindOf(fallback)}, as its default is`;
       problems.push({ name, message });
@@ -57,6 +60,18 @@ export function exampleParameters(
 ): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(declared).map(([name, { default: fallback }]) => [name, fallback ?? values[name]]),
+  );
+}
+
+/** `{ env: NAME }` and the like, which stand for a secret elsewhere. */
+function namesSecret(value: unknown): boolean {
+  if (kindOf(value) !== "table") return false;
+  const [first, ...others] = Object.entries(value as object);
+  return (
+    others.length === 0 &&
+    first !== undefined &&
+    ["env", "file", "credential"].includes(first[0]) &&
+    typeof first[1] === "string"
   );
 }
 

@@ -11,16 +11,21 @@ export interface Authenticator {
   headers(): AuthHeaders | Failure | Promise<AuthHeaders | Failure>;
 }
 
+/** One whose headers are known at once. */
+export interface FixedAuthenticator extends Authenticator {
+  headers(): AuthHeaders;
+}
+
 /** Names in lower case, values as they can be sent. */
 export interface AuthHeaders {
   readonly [name: string]: string;
 }
 
 /** No authentication, or by client certificate alone. */
-export const anonymous: Authenticator = fixed({});
+export const anonymous: FixedAuthenticator = fixed({});
 
 /** HTTP Basic (RFC 7617), user and password as UTF-8. */
-export function basic(user: string, password: string): Authenticator {
+export function basic(user: string, password: string): FixedAuthenticator {
   return fixed({ authorization: `Basic ${Buffer.from(`${user}:${password}`, "utf8").toString("base64")}` });
 }
 
@@ -29,12 +34,12 @@ export function basic(user: string, password: string): Authenticator {
  *
  * @throws Error when it holds a blank or something else that no token has
  */
-export function bearer(token: string): Authenticator {
+export function bearer(token: string): FixedAuthenticator {
   if (!/^[\x21-\x7e]+$/.test(token))
     throw new Error("the bearer token is empty, or holds a blank or a line break");
   return fixed({ authorization: `Bearer ${token}` });
 }
 
-function fixed(headers: AuthHeaders): Authenticator {
+function fixed(headers: AuthHeaders): FixedAuthenticator {
   return { headerNames: Object.keys(headers), headers: () => headers };
 }

@@ -55,6 +55,7 @@ describe("what is not said", () => {
       maxConnectionAge: 300_000,
       onFailure: FAIL_CLOSED,
       headers: {},
+      secrets: {},
       auth: { kind: "none" },
       tls: {},
       warm: [],
