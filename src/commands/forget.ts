@@ -35,7 +35,8 @@ export const forget: Command = {
       );
     }
     if (some && all) throw new UsageError("--all forgets everything; leave out what stands beside it");
-    const body = { ...(service !== undefined && { service }), attributes, by: whoAmI() };
+    const what = positionals.length > 0 ? { attributes } : { all: true };
+    const body = { ...(service !== undefined && { service }), ...what, by: whoAmI() };
     await command(controlTarget(values), { method: "POST", path: "/v1/forget", body });
     const whose = service === undefined ? "every service" : service;
     console.log(`forgotten: what ${whose} said of ${positionals.join(" and ") || "all requests"}`);

@@ -14,6 +14,8 @@ import { stateFolder } from "./state-folder.ts";
 
 const SOCKET_FILE_KEYS = ["mode", "owner", "group"] as const;
 const EMPTIED = /^\/(?:var\/)?run\//;
+/** In characters. */
+const LEAST_TOKEN = 8;
 /** Of the control socket: its owner alone. */
 const DEFAULT_MODE = 0o600;
 
@@ -39,7 +41,8 @@ export function readControl(
     }
     checkNetwork(endpoint, raw, path, report);
   }
-  const secret = token === undefined ? undefined : readSecret(token, ["control", "token"], report, masker);
+  const secret =
+    token === undefined ? undefined : readSecret(token, ["control", "token"], report, masker, tooShort);
   const places = state === undefined ? defaultState(endpoint, report.file) : { state: report.resolve(state) };
   return {
     endpoint,
@@ -66,6 +69,13 @@ export function loadControl(file: string): ControlConfig | undefined {
   const config = readControl(control, [], report, new Masker());
   if (report.failed) throw new ProblemError(report.problems.filter(({ severity }) => severity === "error"));
   return config;
+}
+
+/** Whoever can connect can guess. */
+function tooShort(token: string): string | undefined {
+  return token.length < LEAST_TOKEN
+    ? `a token has at least ${LEAST_TOKEN} characters; openssl rand -hex 16 makes a good one`
+    : undefined;
 }
 
 function only(endpoint: string): Exclude<RawControl, string> {

@@ -8,8 +8,8 @@
  *     GET  /v1/cache     NDJSON
  *     POST /v1/cache     NDJSON
  *
- * Without `services` all are meant; without `for_ms` the switch holds until it is switched back. `attributes: {}`
- * forgets all.
+ * Without `services` all are meant; without `for_ms` the switch holds until it is switched back. To forget everything,
+ * of a service or of all, takes `all: true` in place of `attributes`: nobody does it by leaving something out.
  */
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
@@ -31,11 +31,17 @@ const by = z.string().min(1).max(200);
 const services: z.ZodType<readonly string[] | undefined> = z.array(name).min(1).max(1000).optional();
 const offlineSchema = z.strictObject({ services, for_ms: z.int().min(1).max(LONGEST).optional(), by });
 const onlineSchema = z.strictObject({ services, by });
-const forgetSchema = z.strictObject({
-  service: name.optional(),
-  attributes: z.record(name, z.string().max(10_000)),
-  by,
-});
+const forgetSchema = z
+  .strictObject({
+    service: name.optional(),
+    attributes: z.record(name, z.string().min(1).max(10_000)).optional(),
+    all: z.literal(true).optional(),
+    by,
+  })
+  .refine(({ attributes, all }) => (all === undefined) === Object.keys(attributes ?? {}).length > 0, {
+    path: ["attributes"],
+    error: "expected attributes that say what to forget, or all: true for everything",
+  });
 
 const PATHS: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/v1/status": { GET: async (_, controls) => ok(await controls.status()) },
@@ -50,7 +56,8 @@ const PATHS: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/v1/forget": {
     POST: withBody(
       forgetSchema,
-      async ({ service, attributes, by }, controls) => (await controls.forget(service, attributes, by)) ?? {},
+      async ({ service, attributes = {}, by }, controls) =>
+        (await controls.forget(service, attributes, by)) ?? {},
     ),
   },
   "/v1/cache": { GET: exportCache, POST: loadCache },

@@ -39,12 +39,16 @@ export class ControlEndpoint {
     if (this.#controls !== null) this.#server?.serve(this.#controls);
   }
 
-  /** After a reload: the token changes at once, the rest is bound to the start. */
+  /** After a reload: another token counts at once, the rest is bound to the start. What is bound is never weakened. */
   follow(next: ControlConfig | undefined): void {
     if (fixed(this.#config) !== fixed(next)) {
       this.#log.warn({}, "what has changed under control, but for the token, needs a restart");
     }
-    if (next !== undefined) this.#server?.setToken(next.token);
+    if (next?.token !== undefined) this.#server?.setToken(next.token);
+    else if (this.#server?.hasToken) {
+      const fields = { control: this.#server.endpoint };
+      this.#log.warn(fields, "the control endpoint that is bound keeps its token until a restart");
+    }
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,6 @@
  *
  * It has limits of its own on connections, sizes and time, and nothing that happens here reaches a decision.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { ControlSocket } from "../config/config.ts";
@@ -14,6 +13,8 @@ import { formatEndpoint } from "../postfix/endpoint.ts";
 import { safeJson } from "../text/quote.ts";
 import { answer, failure, type Reply } from "./api.ts";
 import type { Controls, Refusal } from "./controls.ts";
+import { Crowd } from "./crowd.ts";
+import { Gate } from "./gate.ts";
 
 const MAX_CONNECTIONS = 64;
 const MAX_HEADERS = 8 * 1024;
@@ -26,14 +27,15 @@ export class ControlServer {
   readonly #server: Server;
   #bound: Bound | null = null;
   readonly #log: Log;
-  #token: Secret | undefined;
+  readonly #gate: Gate;
+  readonly #crowd = new Crowd(MAX_CONNECTIONS);
   /** Resolves when the bridge is ready to be controlled. */
   readonly #controls: Promise<Controls>;
   #use: (controls: Controls) => void = () => {};
 
-  private constructor(endpoint: string, token: Secret | undefined, log: Log) {
-    this.endpoint = endpoint;
-    this.#token = token;
+  private constructor(config: ControlSocket, log: Log) {
+    this.endpoint = formatEndpoint(config.endpoint);
+    this.#gate = new Gate(config, log);
     this.#log = log;
     this.#controls = new Promise((resolve) => {
       this.#use = resolve;
@@ -45,14 +47,17 @@ export class ControlServer {
       requestTimeout: 0,
       connectionsCheckingInterval: 1000,
     });
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.on("connection", (socket) => this.#crowd.add(socket));
     this.#server.setTimeout(IDLE_TIME);
     this.#server.on("request", (request, response) => void this.#serve(request, response));
   }
 
   /** Binds the endpoint, with the rights that the process has now. Requests wait until `serve`. */
   static async open(config: ControlSocket, log: Log): Promise<ControlServer | Refusal> {
-    const control = new ControlServer(formatEndpoint(config.endpoint), config.token, log);
+    if (config.endpoint.kind === "inet" && config.token === undefined) {
+      return { problem: `control: ${formatEndpoint(config.endpoint)} needs a token: set control.token` };
+    }
+    const control = new ControlServer(config, log);
     const bound = await bind(control.#server, config.endpoint, config);
     if ("problem" in bound) return { problem: `control: ${bound.problem}` };
     control.#bound = bound;
@@ -65,9 +70,13 @@ export class ControlServer {
     this.#use(controls);
   }
 
-  /** From now on commands must show this token, or none. */
-  setToken(token: Secret | undefined): void {
-    this.#token = token;
+  get hasToken(): boolean {
+    return this.#gate.hasToken;
+  }
+
+  /** From now on commands must show this token. */
+  setToken(token: Secret): void {
+    this.#gate.setToken(token);
   }
 
   /** Stops; requests under way are cut off. The socket file is removed where the rights allow. */
@@ -76,6 +85,7 @@ export class ControlServer {
       this.#server.close(resolve);
       this.#server.closeAllConnections();
     });
+    this.#gate.close();
     this.#bound?.leave();
     this.#bound = null;
   }
@@ -94,24 +104,11 @@ export class ControlServer {
   }
 
   async #answer(request: IncomingMessage): Promise<Reply> {
-    if (!this.#mayAsk(request)) {
-      const refusal = failure(401, "a token is needed: the one that stands under control.token");
-      return { ...refusal, headers: { "www-authenticate": "Bearer" } };
-    }
+    const refusal = await this.#gate.refusal(request);
+    if (refusal !== undefined) return refusal;
+    this.#crowd.know(request.socket);
     return answer(request, await this.#controls);
   }
-
-  #mayAsk({ headers }: IncomingMessage): boolean {
-    if (this.#token === undefined) return true;
-    const shown = /^Bearer +(.*)$/i.exec(headers.authorization ?? "")?.[1] ?? "";
-    // A header's bytes are read as Latin-1.
-    return timingSafeEqual(digest(Buffer.from(shown, "latin1")), digest(Buffer.from(this.#token.reveal())));
-  }
-}
-
-/** Of equal length whatever the text, as timingSafeEqual wants it. */
-function digest(text: Buffer): Buffer {
-  return createHash("sha256").update(text).digest();
 }
 
 async function send(response: ServerResponse, reply: Reply): Promise<void> {

@@ -116,7 +116,7 @@ describe("a command", () => {
     const { config } = await start({
       forget: () => Promise.reject(new Error("redis://:hunter2@host is gone")),
     });
-    const reply = await raw(config, post("/v1/forget", { attributes: {}, by: "a" }));
+    const reply = await raw(config, post("/v1/forget", { all: true, by: "a" }));
     expect(reply).toEqual({ status: 503, text: '{"error":"redis://:***@host is gone"}\n' });
     expect((await raw(config, { path: "/v1/status" })).status).toBe(200);
   });
