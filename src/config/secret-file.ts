@@ -2,9 +2,10 @@
  * A secret that is kept in a file, and read again when the file changes: written over, or another put in its place, as
  * with tokens that are mounted into a container, where a link is turned to a new folder.
  */
-import { type Stats, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { runsAsRoot } from "../files/hands.ts";
+import { signatureOf } from "../files/signature.ts";
 import { givenContent } from "./contents.ts";
 import type { Masker } from "./masker.ts";
 import { readTrusted } from "./permissions.ts";
@@ -77,9 +78,4 @@ function readValue(path: string, { owner, problemOf, masker }: SecretUse): strin
   masker.add(value);
   const problem = problemOf(value);
   return problem === undefined ? value : { problem, isOfValue: true };
-}
-
-/** What changes with every change of a file, whether it is written over or another put in its place. */
-function signatureOf(stats: Stats | undefined): string {
-  return stats === undefined ? "missing" : `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}`;
 }

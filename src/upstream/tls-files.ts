@@ -5,9 +5,10 @@
  * stays in use. Files that belong together are rarely replaced in one moment, so a set that does not fit is given
  * until the next look to become whole.
  */
-import { readFileSync, type Stats, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
+import { signatureOf } from "../files/signature.ts";
 import { messageOf, ownTrouble } from "./errors.ts";
 
 export interface TlsOptions {
@@ -87,11 +88,6 @@ export class TlsFiles {
       }
     }
   }
-}
-
-/** What changes with every change of a file, whether it is written over or another put in its place. */
-function signatureOf(stats: Stats | undefined): string {
-  return stats === undefined ? "missing" : `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}`;
 }
 
 /**
