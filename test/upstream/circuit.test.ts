@@ -148,6 +148,17 @@ describe("the circuit of a service", () => {
     expect(changes).toEqual([]);
   });
 
+  it.each([
+    ["too large", `HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n${"x".repeat(2000)}`],
+    ["cut off", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhal"],
+    ["not HTTP", "220 mail.example.org ESMTP\r\n"],
+  ])("is not opened by replies that are unusable: %s", async (_name, bytes) => {
+    const url = await rawService((socket) => socket.once("data", () => socket.end(bytes)));
+    const { call, circuit: changes } = caller(url, { breaker, maxReplySize: 1000 });
+    for (let i = 0; i < 20; i++) expect((await call()).answer).toMatchObject({ cause: "bad_reply" });
+    expect(changes).toEqual([]);
+  });
+
   it("gives the last attempt's cause, without a pause, when it opens under a call", async () => {
     const url = await httpService((_request, response) => response.writeHead(503).end());
     const once = { ...breaker, minimumCalls: 1, openFor: 60_000 };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Deadline } from "../../src/upstream/deadline.ts";
+import type { Failure } from "../../src/upstream/failure.ts";
 import { pauseAfter, retry as tryAgain } from "../../src/upstream/retry.ts";
 import { caller, httpService, rawService, refusingUrl } from "./harness.ts";
 
@@ -46,8 +47,10 @@ describe("trying again", () => {
     const url = await httpService((_request, response) => {
       if (++calls > 1) response.end("yes");
     });
-    const { call } = caller(url, { retry, timeout: 100 });
-    expect(await call()).toMatchObject({ answer: { body: "yes" }, attempts: 2 });
+    const { call } = caller(url, { retry, timeout: 400 });
+    const { answer, attempts } = await call();
+    expect(answer).toMatchObject({ body: "yes" });
+    expect(attempts).toBeGreaterThan(1);
   });
 
   it.each(["circuit_open", "overload"] as const)(
@@ -79,6 +82,39 @@ describe("trying again", () => {
       attempts: 1,
     });
     expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  it.each([
+    ["is begun when it can end in time", 1000, 1],
+    ["is not begun when it takes longer than there is time, as far as can be known", 60_000, 0],
+  ])("%s", async (_name, expectedLatency, expected) => {
+    const first: Failure = { cause: "timeout", detail: "the first" };
+    let attempts = 0;
+    const call = {
+      deadline: new Deadline(30_000),
+      admits: () => true,
+      expectedLatency,
+      attempt: async () => {
+        attempts++;
+        return { body: "yes" };
+      },
+    };
+    const options = { attempts: 2, backoff: 1, maxBackoff: 1 };
+    expect(await tryAgain(call, first, options)).toEqual(expected === 1 ? { body: "yes" } : first);
+    expect(attempts).toBe(expected);
+  });
+
+  it("leaves alone a service that takes longer than there is time left", async () => {
+    let [status, asked] = [200, 0];
+    const url = await httpService((_request, response) => {
+      asked++;
+      setTimeout(() => response.writeHead(status).end(), 200);
+    });
+    const { call } = caller(url, { retry: { attempts: 3, backoff: 1, maxBackoff: 1 } });
+    for (let n = 0; n < 4; n++) await call();
+    [status, asked] = [503, 0];
+    expect((await call({}, 390)).attempts).toBe(1);
+    expect(asked).toBe(1);
   });
 
   it("pauses between nothing and the doubled back-off, at most max_backoff", () => {

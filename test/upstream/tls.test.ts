@@ -77,10 +77,13 @@ describe("TLS", () => {
 
 describe("a client certificate", () => {
   const client = authority.issue("client", "DNS:bridge.example.com");
-  const demanding = (maxVersion: "TLSv1.2" | "TLSv1.3") =>
+  const demanding = (maxVersion: "TLSv1.2" | "TLSv1.3", onCall = (answer: () => void) => answer()) =>
     httpsService(
       { ...contentsOf(valid), ca: contentsOf({ cert: ca, key: ca }).cert, requestCert: true, maxVersion },
-      (request, response) => response.end((request.socket as TLSSocket).getPeerCertificate().subject.CN),
+      (request, response) => {
+        const { subject } = (request.socket as TLSSocket).getPeerCertificate();
+        onCall(() => response.end(subject.CN));
+      },
     );
 
   it.each(["TLSv1.2", "TLSv1.3"] as const)("is shown to a service that demands one: %s", async (version) => {
@@ -127,5 +130,28 @@ describe("a client certificate", () => {
     await expect.poll(() => certificates.at(-1)).toMatchObject({ ok: true });
     expect((await call()).answer).toMatchObject({ body: "next" });
     expect(certificates.length).toBe(2);
+  });
+
+  it("of before is used for no further call, also by a connection that was in use when it changed", async () => {
+    const cert = join(authority.directory, "changing.pem");
+    const key = join(authority.directory, "changing.key");
+    copyFileSync(client.cert, cert);
+    copyFileSync(client.key, key);
+    let [asked, answer] = [0, () => {}];
+    const port = await demanding("TLSv1.3", (reply) => {
+      if (++asked === 1) answer = reply;
+      else reply();
+    });
+    const tls = { ca, cert, key, checkEvery: 30 };
+    const { call, certificates } = caller(`https://localhost:${port}`, { tls, timeout: 5000 });
+    const pending = call({}, 10_000);
+    await expect.poll(() => asked).toBe(1);
+    const next = authority.issue("changed", "DNS:bridge.example.com");
+    renameSync(next.cert, cert);
+    renameSync(next.key, key);
+    await expect.poll(() => certificates.at(-1), { timeout: 5000 }).toMatchObject({ ok: true });
+    answer();
+    expect((await pending).answer).toMatchObject({ body: "client" });
+    expect((await call()).answer).toMatchObject({ body: "changed" });
   });
 });
