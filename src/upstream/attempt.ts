@@ -4,7 +4,13 @@
  * It is undici's handler, its own timer and what has been received so far in one object, since there is
  * one for each call that is made. It ends exactly once; what comes after that is not heard.
  */
-import type { Dispatcher } from "undici";
+import {
+  type Exchange,
+  MalformedReply,
+  NotProcessed,
+  SharedConnectionClosed,
+  StreamReset,
+} from "./carrier.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import type { Deadline } from "./deadline.ts";
@@ -34,13 +40,13 @@ export interface AttemptTarget {
 export interface AttemptOwner {
   onReply(reply: UpstreamReply, milliseconds: number): void;
   onFailure(failure: Failure, milliseconds: number): void;
-  /** It fell with a connection that it shared, which says nothing of the service; asking again is safe. */
+  /** It ended unanswered in a way that says nothing of the service; asking again at once is safe. */
   onInterrupted(failure: Failure, milliseconds: number): void;
 }
 
-/** The handler's older interface, the one that undici itself works with: the newer one is a layer on top of it. */
-export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progress {
+export class Attempt extends Timer implements Exchange, Progress {
   status = 0;
+  replyBegun = false;
   readonly #owner: AttemptOwner;
   readonly #target: AttemptTarget;
   readonly #connection: Connection;
@@ -48,18 +54,22 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
   readonly #cut: boolean;
   /** How many replies the connection had brought when this began. */
   readonly #repliesBefore: number;
+  /** Whether another one before it was interrupted. */
+  readonly #again: boolean;
   /** Takes the call back; over HTTP/2 that alone. */
   #abort: (() => void) | null = null;
   #ended = false;
   #headers: readonly Buffer[] = [];
   readonly #body: ReplyBody;
 
-  constructor(owner: AttemptOwner, target: AttemptTarget, deadline: Deadline) {
+  /** @param again whether it takes the place of one that was interrupted */
+  constructor(owner: AttemptOwner, target: AttemptTarget, deadline: Deadline, again: boolean) {
     super();
     this.#owner = owner;
     this.#target = target;
+    this.#again = again;
     this.#body = new ReplyBody(target.maxReplySize);
-    this.#connection = target.pool.lease(this.#started);
+    this.#connection = target.pool.lease(this.#started, again);
     this.#repliesBefore = this.#connection.replies;
     const own = this.#started + target.timeout;
     this.#cut = deadline.end < own;
@@ -81,22 +91,17 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
 
   /** Sends the call; `headers` are names and values in turn. */
   start(request: UpstreamRequest, headers: string[]): void {
-    const options = {
-      method: request.method,
-      path: this.#target.join(request.path),
-      headers,
-      body: request.body,
-      // A question can be asked twice, and doesn't keep those behind it waiting: it may be pipelined, whatever its method.
-      idempotent: true,
-      blocking: false,
-    };
-    // undici's type has no POST with a null body, its code has.
-    this.#connection.dispatch(options as Dispatcher.DispatchOptions, this);
+    const { method, body } = request;
+    this.#connection.dispatch({ method, path: this.#target.join(request.path), headers, body }, this);
   }
 
   onConnect(abort: () => void): void {
     if (this.#ended) abort();
     else this.#abort = abort;
+  }
+
+  onResponseStarted(): void {
+    this.replyBegun = true;
   }
 
   onHeaders(status: number, headers: Buffer[]): boolean {
@@ -135,18 +140,32 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
   onError(error: Error): void {
     if (this.#ended) return;
     const connection = this.#connection;
-    const interrupted = this.status === 0 && (connection.multiplexed || isDestroyed(error));
     this.#end();
-    if (connection.multiplexed) {
-      // It may have been the stream alone, so the others are left to end as they will.
+    if (error instanceof NotProcessed || error instanceof StreamReset || error instanceof MalformedReply) {
+      // The others on it go on as they are.
+      this.#target.pool.release(connection);
+    } else if (connection.multiplexed) {
       this.#target.pool.withdraw(connection);
       this.#target.pool.release(connection);
     } else {
       this.#target.pool.discard(connection);
     }
     const failure = failureOf(error, this);
+    const interrupted = failure.cause === "unreachable" && !this.replyBegun && this.#saysNothing(error);
     if (interrupted) this.#owner.onInterrupted(failure, this.#elapsed());
     else this.#owner.onFailure(failure, this.#elapsed());
+  }
+
+  /** Whether an end without a reply says nothing of the service, so that asking again at once is right. */
+  #saysNothing(error: Error): boolean {
+    if (error instanceof NotProcessed) return true;
+    if (error instanceof StreamReset) return false;
+    // A service may close a connection that it has kept open at any time (RFC 9112 §9.3.1).
+    if (this.#connection.replies > 0) return true;
+    // It fell with a connection that it shared, perhaps because of another call; but one that falls again does so by itself.
+    const shared =
+      this.#connection.multiplexed || error instanceof SharedConnectionClosed || isDestroyed(error);
+    return shared && !this.#again;
   }
 
   protected override onTime(): void {
@@ -163,7 +182,7 @@ export class Attempt extends Timer implements Dispatcher.DispatchHandler, Progre
 
   #refuse(what: string): void {
     const detail = `${this.url}: the reply is unusable: ${what}`;
-    this.#giveUp({ cause: "bad_reply", status: this.status, detail });
+    this.#giveUp({ cause: "bad_reply", ...(this.status > 0 && { status: this.status }), detail });
   }
 
   #succeed(headers: ReplyHeaders, body: Buffer): void {

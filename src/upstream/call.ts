@@ -39,7 +39,7 @@ export interface CallResult<T extends object> {
   readonly answer: T | Failure;
   /** Of the last complete reply. */
   readonly status?: number;
-  /** Exchanges begun. */
+  /** Those made, but for what was interrupted and asked again. */
   readonly attempts: number;
 }
 
@@ -48,6 +48,9 @@ export type Interpret<T extends object> = (reply: UpstreamReply) => T | Failure 
 
 /** RFC 6585 §4, RFC 9110 §15.6.4. */
 const SAYS_TOO_MUCH: ReadonlySet<number> = new Set([429, 503]);
+
+/** Of one call, after which the next one is a failure like others. */
+const MOST_INTERRUPTIONS = 5;
 
 const INTERPRETATION_LATE: Failure = {
   cause: "timeout",
@@ -72,7 +75,10 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   /** Which endpoint was tried last; before the first, the one before the first. */
   #last = -1;
   #permit: Permit | null = null;
-  #sentAgain = false;
+  /** Where the attempt under way leads, and its headers. */
+  #endpoint: Endpoint | null = null;
+  #headers: string[] = [];
+  #interruptions = 0;
   /** Who waits for the end of an attempt: p-retry, or nobody during the first. */
   #retrying: ((outcome: T | Failure) => void) | null = null;
 
@@ -158,12 +164,20 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
       return;
     }
     this.#attempts++;
-    const attempt = new Attempt(this, endpoint, this.deadline);
+    this.#endpoint = endpoint;
+    this.#headers = headers;
+    this.#exchange(false);
+  }
+
+  /** @param again whether it takes the place of an exchange that was interrupted */
+  #exchange(again: boolean): void {
+    const endpoint = this.#endpoint!;
+    const attempt = new Attempt(this, endpoint, this.deadline, again);
     if (this.#trace !== undefined) {
       const url = new URL(endpoint.url).origin + endpoint.join(this.#request.path);
-      this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(headers)));
+      this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(this.#headers)));
     }
-    attempt.start(this.#request, headers);
+    attempt.start(this.#request, this.#headers);
   }
 
   /** The next endpoint, after the one tried last, whose circuit lets a call through. */
@@ -223,17 +237,15 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     this.#end(failure);
   }
 
-  /** At once on another connection, and once: a service that ends each connection is to be left alone for a while. */
+  /** At once on another connection, as part of the same attempt; a service that ends each one is left alone for a while. */
   onInterrupted(failure: Failure, milliseconds: number): void {
-    if (this.#sentAgain) {
+    if (this.#interruptions === MOST_INTERRUPTIONS || this.deadline.remaining() === 0) {
       this.onFailure(failure, milliseconds);
       return;
     }
-    this.#sentAgain = true;
-    this.#context.limiter.release("unknown");
+    this.#interruptions++;
     this.#trace?.onFailure(this.#attempts, failure, milliseconds);
-    this.#permit!.interrupted(failure.detail);
-    this.#begin();
+    this.#exchange(true);
   }
 
   /** Of one attempt, or of the whole call. */

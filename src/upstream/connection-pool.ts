@@ -7,6 +7,7 @@
  * it has grown too old, or the certificates have changed, no further call uses it.
  */
 import { Connection, type ConnectionOwner, type Destination } from "./connection.ts";
+import { STREAMS } from "./http2.ts";
 import { endSoon } from "./teardown.ts";
 
 export class ConnectionPool implements ConnectionOwner {
@@ -14,38 +15,37 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #idle: Connection[] = [];
   /** With calls on them, and room for more. */
   readonly #shared: Connection[] = [];
-  /** Whether connections speak HTTP/2, as far as is known. */
-  #http2: boolean;
+  /** How many calls a connection takes, as far as is known. */
+  #capacity: number;
   #generation = 0;
   #closed = false;
 
   constructor(destination: Destination) {
     this.#destination = destination;
-    this.#http2 = destination.http2;
+    this.#capacity = destination.http2 ? STREAMS : destination.pipelining;
   }
 
-  /** A connection for one call; to be given back by `release`, or ended by `discard`. */
-  lease(now: number): Connection {
-    for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
-      if (!connection.isOld(now)) return this.#take(connection);
-      connection.destroy();
+  /**
+   * A connection for one call; to be given back by `release`, or ended by `discard`.
+   *
+   * @param fresh none that has brought a reply yet: others may have been closed by the service without our knowing
+   */
+  lease(now: number, fresh: boolean): Connection {
+    if (!fresh) {
+      for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
+        if (connection.isFit(now)) return this.#take(connection);
+        connection.destroy();
+      }
     }
-    const shared = this.#shared.length === 0 ? null : this.#leastUsed(now);
-    return this.#take(shared ?? new Connection(this.#destination, this, this.#generation, this.#http2));
+    const shared = this.#shared.length === 0 ? null : this.#leastUsed(now, fresh);
+    return this.#take(shared ?? new Connection(this.#destination, this, this.#generation, this.#capacity));
   }
 
   /** Gives back a connection whose call is over. */
   release(connection: Connection): void {
-    const hadRoom = connection.calls < connection.capacity;
     connection.calls--;
-    if (this.#closed || connection.withdrawn || connection.generation !== this.#generation) {
-      if (connection.calls === 0) connection.destroy();
-    } else if (connection.calls === 0) {
-      if (hadRoom) this.#unshare(connection);
-      this.#idle.push(connection);
-    } else if (!hadRoom) {
-      this.#shared.push(connection);
-    }
+    if (this.#accepts(connection)) this.#place(connection);
+    else if (connection.calls === 0) connection.destroy();
   }
 
   /** Lets no further call use a connection; it is closed when the calls on it are over. */
@@ -79,36 +79,56 @@ export class ConnectionPool implements ConnectionOwner {
     this.retire();
   }
 
-  /** A service that was expected to speak HTTP/2 may not, or does again. */
-  onOpen(connection: Connection): void {
-    if (connection.http2 !== this.#http2) {
-      this.#http2 = connection.http2;
-      if (connection.calls > connection.capacity) this.discard(connection);
-    }
-    this.#unshare(connection);
-    const fit = !connection.withdrawn && connection.generation === this.#generation;
-    if (fit && connection.calls < connection.capacity) this.#shared.push(connection);
+  onCapacity(connection: Connection): void {
+    this.#capacity = connection.capacity;
+    if (connection.calls > 0 && this.#accepts(connection)) this.#place(connection);
+  }
+
+  onGoodbye(connection: Connection): void {
+    this.withdraw(connection);
+    remove(this.#idle, connection);
   }
 
   #take(connection: Connection): Connection {
     connection.calls++;
-    if (connection.calls === connection.capacity) this.#unshare(connection);
-    else if (connection.calls === 1) this.#shared.push(connection);
+    this.#place(connection);
     return connection;
   }
 
-  #leastUsed(now: number): Connection | null {
+  #accepts(connection: Connection): boolean {
+    return !this.#closed && !connection.withdrawn && connection.generation === this.#generation;
+  }
+
+  /** Puts a connection where the next call finds it, if it is to. */
+  #place(connection: Connection): void {
+    const { calls, capacity } = connection;
+    if (calls === 0) {
+      this.#unshare(connection);
+      this.#idle.push(connection);
+    } else if (calls >= capacity) {
+      this.#unshare(connection);
+    } else if (!this.#shared.includes(connection)) {
+      this.#shared.push(connection);
+    }
+  }
+
+  #leastUsed(now: number, fresh: boolean): Connection | null {
     let least: Connection | null = null;
     for (const connection of this.#shared) {
+      if (fresh && connection.replies > 0) continue;
       if (least === null || connection.calls < least.calls) least = connection;
     }
-    if (least === null || !least.isOld(now)) return least;
+    if (least === null || least.isFit(now)) return least;
     this.withdraw(least);
-    return this.#leastUsed(now);
+    return this.#leastUsed(now, fresh);
   }
 
   #unshare(connection: Connection): void {
-    const index = this.#shared.indexOf(connection);
-    if (index >= 0) this.#shared.splice(index, 1);
+    remove(this.#shared, connection);
   }
+}
+
+function remove(list: Connection[], connection: Connection): void {
+  const index = list.indexOf(connection);
+  if (index >= 0) list.splice(index, 1);
 }

@@ -1,17 +1,17 @@
 /**
- * One kept-alive connection to a service: an undici client of its own, and the socket below it.
+ * One kept-alive connection to a service: a socket, and what carries calls on it, which shows once it is open.
  *
  * Without pipelining a call has a connection to itself, so giving the call up is giving the connection up, whatever that
  * is doing: looking up the name, connecting, shaking hands or waiting for a reply. With pipelining the calls that share
  * it go down with it, since a reply that is still to come stands before theirs (RFC 9112 §9.3.2). Over HTTP/2 a call is
- * a stream, which can be given up alone.
+ * a stream, which can be given up alone. A connection that is lost is not opened again.
  */
 import net from "node:net";
 import tls from "node:tls";
-import type { Client, Dispatcher } from "undici";
-// undici as a whole brings fetch, WebSocket and caches, and takes a fifth of the time that the bridge needs to start.
-import UndiciClient from "undici/lib/dispatcher/client.js";
 import { AddressRace } from "./address-race.ts";
+import { type Carrier, ConnectionEnded, type Exchange, NotProcessed, type Outgoing } from "./carrier.ts";
+import { Http1 } from "./http1.ts";
+import { Http2 } from "./http2.ts";
 import type { Resolver } from "./resolver.ts";
 import type { TlsFiles } from "./tls-files.ts";
 
@@ -36,17 +36,14 @@ export interface Destination {
 
 /** The pool that a connection belongs to. */
 export interface ConnectionOwner {
-  /** A connection is open, and now knows what it speaks. */
-  onOpen(connection: Connection): void;
+  /** What a connection takes is known now, or has changed. */
+  onCapacity(connection: Connection): void;
+  /** It takes no more calls: it is closed, or about to be. */
+  onGoodbye(connection: Connection): void;
 }
 
 /** What a connection is busy with, for the log. */
 export type Stage = "looking up its name" | "connecting" | "shaking hands (TLS)" | "waiting for the reply";
-
-const IDLE = 4_000;
-const MAX_IDLE = 60_000;
-/** Streams of one connection; what RFC 9113 §6.5.2 recommends that a server grants at least. */
-const STREAMS = 100;
 
 export class Connection {
   /** Which of the pool's generations it belongs to. */
@@ -55,36 +52,27 @@ export class Connection {
   calls = 0;
   /** Whether further calls are kept from it; for the pool to say. */
   withdrawn = false;
-  /** How many replies have begun to come in on it. */
+  /** How many replies have begun to come in on it; for the attempts to count. */
   replies = 0;
   readonly #destination: Destination;
   readonly #owner: ConnectionOwner;
-  readonly #client: Client;
+  readonly #expected: number;
   #socket: net.Socket | null = null;
   #race: AddressRace | null = null;
   #destroyed = false;
+  #carrier: Carrier | null = null;
+  /** Calls that are to be made once it is open. */
+  #waiting: { readonly call: Outgoing; readonly exchange: Exchange }[] = [];
   #stage: Stage = "waiting for the reply";
   /** By performance.now(); infinite before it is open. */
   #openedAt = Number.POSITIVE_INFINITY;
-  #http2: boolean;
-  #corked = false;
 
-  /** @param http2 whether it is expected to speak HTTP/2; what it does is known once it is open */
-  constructor(destination: Destination, owner: ConnectionOwner, generation: number, http2: boolean) {
+  /** @param expected how many calls it is likely to take at once; how many it does is known once it is open */
+  constructor(destination: Destination, owner: ConnectionOwner, generation: number, expected: number) {
     this.#destination = destination;
     this.#owner = owner;
     this.generation = generation;
-    this.#http2 = http2;
-    this.#client = new UndiciClient(destination.origin, {
-      connect: (_options, callback) => this.#connect(callback),
-      pipelining: this.capacity,
-      // An attempt has a time limit as a whole.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      // Without a hint from the service: less than the shortest that servers are known to keep one open.
-      keepAliveTimeout: IDLE,
-      keepAliveMaxTimeout: Math.min(MAX_IDLE, destination.maxAge),
-    });
+    this.#expected = expected;
   }
 
   get stage(): Stage {
@@ -93,45 +81,72 @@ export class Connection {
 
   /** Calls that it takes at once. */
   get capacity(): number {
-    return this.#http2 ? STREAMS : this.#destination.pipelining;
-  }
-
-  get http2(): boolean {
-    return this.#http2;
+    return this.#carrier?.capacity ?? this.#expected;
   }
 
   /** Whether a call can be given up without the others on it. */
   get multiplexed(): boolean {
-    return this.#http2 && Number.isFinite(this.#openedAt);
+    return this.#carrier?.multiplexed === true;
   }
 
-  isOld(now: number): boolean {
-    return now - this.#openedAt > this.#destination.maxAge;
+  /** Whether it can be used for another call, as far as is known here. */
+  isFit(now: number): boolean {
+    return now - this.#openedAt <= this.#destination.maxAge && this.#socket?.destroyed !== true;
   }
 
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    if (this.calls > 1 && !this.#http2) this.#gather();
-    this.#client.dispatch(options, handler);
-  }
-
-  /** Sends what the calls of this turn of the event loop have to say in one go. */
-  #gather(): void {
-    const socket = this.#socket;
-    if (this.#corked || socket === null) return;
-    this.#corked = true;
-    socket.cork();
-    setImmediate(() => {
-      this.#corked = false;
-      socket.uncork();
-    });
+  dispatch(call: Outgoing, exchange: Exchange): void {
+    if (this.#carrier !== null) {
+      this.#carrier.dispatch(call, exchange);
+      return;
+    }
+    this.#waiting.push({ call, exchange });
+    if (this.#race === null) this.#connect((...outcome) => this.#connected(...outcome));
   }
 
   /** Ends it at once, with what it is doing. */
   destroy(): void {
     this.#destroyed = true;
-    this.#client.destroy().catch(() => {});
     this.#race?.end();
+    this.#carrier?.destroy();
     this.#socket?.destroy();
+    // Whoever ends it has something to finish first.
+    queueMicrotask(() => this.#fail(new ConnectionEnded()));
+  }
+
+  #connected(...[error, socket]: Parameters<Connected>): void {
+    if (error !== null) {
+      this.#fail(error);
+      return;
+    }
+    this.#socket = socket;
+    this.#stage = "waiting for the reply";
+    const { origin, tls: files, http2, pipelining, maxAge } = this.#destination;
+    socket.once("close", () => this.#owner.onGoodbye(this));
+    if (!http2 || (files !== null && (socket as tls.TLSSocket).alpnProtocol !== "h2")) {
+      this.#open(new Http1(origin, socket, this, pipelining, maxAge));
+      return;
+    }
+    const session: Http2 = new Http2(origin, socket, {
+      onSettings: () => {
+        if (this.#carrier === null) this.#open(session);
+        else this.#owner.onCapacity(this);
+      },
+      onGoodbye: () => this.#owner.onGoodbye(this),
+      onFailure: (failure) => this.#fail(failure),
+    });
+  }
+
+  #open(carrier: Carrier): void {
+    this.#carrier = carrier;
+    this.#openedAt = performance.now();
+    this.#owner.onCapacity(this);
+    const waiting = this.#waiting.splice(0);
+    for (const { call, exchange } of waiting.splice(0, carrier.capacity)) carrier.dispatch(call, exchange);
+    for (const { exchange } of waiting) exchange.onError(new NotProcessed("it takes fewer calls at once"));
+  }
+
+  #fail(error: Error): void {
+    for (const { exchange } of this.#waiting.splice(0)) exchange.onError(error);
   }
 
   #connect(callback: Connected): void {
@@ -164,7 +179,7 @@ export class Connection {
   #secure(connected: net.Socket, callback: Connected): void {
     const { hostname, tls: files, serverName, http2 } = this.#destination;
     if (files === null) {
-      this.#opened(connected, http2, callback);
+      callback(null, connected);
       return;
     }
     this.#stage = "shaking hands (TLS)";
@@ -183,20 +198,8 @@ export class Connection {
     socket.once("error", refused);
     socket.once("secureConnect", () => {
       socket.off("error", refused).on("error", () => {});
-      this.#opened(socket, http2 && socket.alpnProtocol === "h2", callback);
+      callback(null, socket);
     });
-  }
-
-  #opened(socket: net.Socket, http2: boolean, callback: Connected): void {
-    this.#socket = socket;
-    this.#stage = "waiting for the reply";
-    this.#openedAt = performance.now();
-    this.#http2 = http2;
-    // What undici goes by; without TLS nobody else says it.
-    if (http2) Object.assign(socket, { alpnProtocol: "h2" });
-    this.#client.pipelining = this.capacity;
-    this.#owner.onOpen(this);
-    callback(null, socket);
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * Text that comes from the other side (the names in a certificate) is shortened and freed of control characters.
  */
+import { MalformedReply } from "./carrier.ts";
 import type { Cause, Failure } from "./failure.ts";
 
 /** How far an attempt had come when it failed. */
@@ -10,6 +11,8 @@ export interface Progress {
   /** The service's URL, as it is named in the log: `https://authz.example.com`. */
   readonly url: string;
   readonly hostname: string;
+  /** Whether anything of a reply has come. */
+  readonly replyBegun: boolean;
   /** The reply's status, 0 before it has come. */
   readonly status: number;
   /** Bytes of the body so far. */
@@ -98,11 +101,24 @@ export function failureOf(error: unknown, progress: Progress): Failure {
   if (code === "UND_ERR_HEADERS_OVERFLOW") {
     return failure("bad_reply", `${progress.url}: the reply's headers are too large`);
   }
+  if (error instanceof MalformedReply) {
+    return failure("bad_reply", `${progress.url}: the reply is unusable: ${messageOf(error)}`);
+  }
   const closed = code === "UND_ERR_SOCKET" || code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH";
-  if (closed && progress.status > 0) {
-    return failure("bad_reply", `${progress.url}: the reply was cut off after ${progress.received} bytes`);
+  if (closed && progress.replyBegun) {
+    return failure("bad_reply", `${progress.url}: the reply ${flawOf(error, code, progress)}`);
   }
   return failure("unreachable", `${progress.url}: ${reasonOf(error, code, progress)}`);
+}
+
+/** What is wrong with a reply that ended the connection, or ended with it. */
+function flawOf(error: unknown, code: string, progress: Progress): string {
+  if (progress.status > 0) return `was cut off after ${progress.received} bytes`;
+  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") {
+    return "says its length twice: it has several Content-Length, or one beside Transfer-Encoding, or its header is broken";
+  }
+  if (messageOf(error) === "bad upgrade") return "changes to another protocol, which nobody asked for";
+  return "was cut off in its header";
 }
 
 function reasonOf(error: unknown, code: string, progress: Progress): string {

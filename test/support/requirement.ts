@@ -22,6 +22,10 @@ const REQUIREMENTS = {
     isMet: () => runs("redis-server", ["--version"]) && runs("redis-cli", ["--version"]),
     remedy: "need Redis: apt-get install -y redis-server",
   },
+  nginx: {
+    isMet: () => runs("nginx", ["-v"]),
+    remedy: "need nginx: apt-get install -y nginx",
+  },
 } satisfies Record<string, Requirement>;
 
 /**

@@ -5,7 +5,13 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { failureOf } from "../../src/upstream/errors.ts";
 import { caller, httpService } from "./harness.ts";
 
-const PROGRESS = { url: "https://authz.example.com", hostname: "authz.example.com", status: 0, received: 0 };
+const PROGRESS = {
+  url: "https://authz.example.com",
+  hostname: "authz.example.com",
+  replyBegun: false,
+  status: 0,
+  received: 0,
+};
 const EVERY_FAILURE_OPENS = { failureRate: 1, minimumCalls: 1, window: 10_000, openFor: 60_000 };
 
 describe("a failure that is the bridge's own", () => {

@@ -3,13 +3,15 @@ import { caller, httpService, rawService } from "./harness.ts";
 
 const REQUEST = /POST (\/\S*) HTTP\/1\.1\r\n[\s\S]*?\r\n\r\n\{.*?\}/g;
 
-/** Tells of each request of each connection as it comes in; who answers is the test's business. */
+/** Tells of each request of each connection as it comes in; who answers is the test's business. Closes after so many. */
 function listening(
   onRequest: (path: string, answer: (body: string) => void, connection: number) => void,
+  closeAfter = Number.POSITIVE_INFINITY,
 ): Promise<string> {
   let connections = 0;
   return rawService((socket) => {
     const connection = ++connections;
+    let asked = 0;
     let received = "";
     socket.on("data", (chunk) => {
       received += chunk.toString("latin1");
@@ -20,6 +22,7 @@ function listening(
             socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
         };
         onRequest(path, answer, connection);
+        if (++asked === closeAfter) socket.end();
       }
     });
   });
@@ -84,7 +87,7 @@ describe("pipelining", () => {
     expect((await slow).answer).toMatchObject({ cause: "timeout" });
     for (const { answer, attempts } of behind) {
       expect(answer).toMatchObject({ body: expect.stringMatching(/^\/[abc]$/) });
-      expect(attempts).toBe(2);
+      expect(attempts).toBe(1);
     }
     expect(circuit).toEqual([]);
   });
@@ -130,6 +133,52 @@ describe("pipelining", () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     await Promise.all([first, call()]);
     expect(connections.size).toBe(2);
+  });
+
+  it.each<[string, number, string[]]>([
+    ["behind the reply to the only call", 1, ["yes|no"]],
+    ["behind the replies to all calls", 3, ["yes|yes|yes|no"]],
+    ["after a while", 1, ["yes", "no"]],
+    ["after a while, after several", 3, ["yes|yes|yes", "no"]],
+    ["byte by byte", 2, ["yes|yes", ..."no"]],
+  ])("ends a connection on which a reply comes that nobody asked for: %s", async (_name, calls, sent) => {
+    let connections = 0;
+    let closed = 0;
+    const reply = (body: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const url = await rawService((socket) => {
+      const first = ++connections === 1;
+      let asked = 0;
+      socket.on("close", () => closed++);
+      socket.on("data", async (chunk) => {
+        for (const _call of chunk.toString("latin1").matchAll(/POST/g)) {
+          asked++;
+          if (!first) socket.write(reply("yes"));
+        }
+        if (!first || asked !== calls) return;
+        for (const part of sent) {
+          const whole = part.length === 1 ? part : part.split("|").map(reply).join("");
+          socket.write(whole);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      });
+    });
+    const { call } = caller(url, { pipelining: 4 });
+    const results = await Promise.all(Array.from({ length: calls }, () => call()));
+    for (const { answer } of results) expect(answer).toMatchObject({ body: "yes" });
+    await expect.poll(() => closed).toBe(1);
+    for (let n = 0; n < 5; n++) expect((await call()).answer).toMatchObject({ body: "yes" });
+    expect(connections).toBe(2);
+  });
+
+  it("outlives a service that ends connections on which several calls wait", async () => {
+    const asked: number[] = [];
+    const url = await listening((_path, answer, connection) => {
+      asked[connection] = (asked[connection] ?? 0) + 1;
+      if (asked[connection] < 4) answer("yes");
+    }, 4);
+    const { call } = caller(url, { pipelining: 10, retry: { attempts: 9, backoff: 1, maxBackoff: 1 } });
+    const results = await Promise.all(paths(60).map((path) => call({ path })));
+    expect(results.filter(({ answer }) => "body" in answer)).toHaveLength(60);
   });
 
   it("leaves nothing open at the end", async () => {
