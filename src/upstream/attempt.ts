@@ -44,6 +44,9 @@ export interface AttemptOwner {
   onInterrupted(failure: Failure, milliseconds: number): void;
 }
 
+/** Replies with a status below 200 that are passed over. */
+const MOST_INTERIM = 100;
+
 export class Attempt extends Timer implements Exchange, Progress {
   status = 0;
   replyBegun = false;
@@ -59,6 +62,7 @@ export class Attempt extends Timer implements Exchange, Progress {
   /** Takes the call back; over HTTP/2 that alone. */
   #abort: (() => void) | null = null;
   #ended = false;
+  #interim = 0;
   #headers: readonly Buffer[] = [];
   readonly #body: ReplyBody;
 
@@ -102,10 +106,16 @@ export class Attempt extends Timer implements Exchange, Progress {
 
   onResponseStarted(): void {
     this.replyBegun = true;
+    this.#connection.replyUnderWay = true;
   }
 
   onHeaders(status: number, headers: Buffer[]): boolean {
-    if (this.#ended || status < 200) return true;
+    if (status < 200) this.#connection.replyUnderWay = false;
+    if (this.#ended) return true;
+    if (status < 200) {
+      if (++this.#interim > MOST_INTERIM) this.#refuse(`more than ${MOST_INTERIM} interim replies before it`);
+      return true;
+    }
     this.status = status;
     this.#headers = headers;
     this.#connection.replies++;
@@ -121,6 +131,7 @@ export class Attempt extends Timer implements Exchange, Progress {
   }
 
   onComplete(): void {
+    this.#connection.replyUnderWay = false;
     if (this.#ended) return;
     const body = this.#body.bytes;
     const headers = new ReplyHeaders(this.#headers);

@@ -12,6 +12,7 @@ import { AddressRace } from "./address-race.ts";
 import { type Carrier, ConnectionEnded, type Exchange, NotProcessed, type Outgoing } from "./carrier.ts";
 import { Http1 } from "./http1.ts";
 import { Http2 } from "./http2.ts";
+import type { Incoming } from "./interim-replies.ts";
 import type { Resolver } from "./resolver.ts";
 import type { TlsFiles } from "./tls-files.ts";
 
@@ -45,7 +46,7 @@ export interface ConnectionOwner {
 /** What a connection is busy with, for the log. */
 export type Stage = "looking up its name" | "connecting" | "shaking hands (TLS)" | "waiting for the reply";
 
-export class Connection {
+export class Connection implements Incoming {
   /** Which of the pool's generations it belongs to. */
   readonly generation: number;
   /** Calls that are on it; for the pool to count. */
@@ -54,6 +55,8 @@ export class Connection {
   withdrawn = false;
   /** How many replies have begun to come in on it; for the attempts to count. */
   replies = 0;
+  /** Whether a reply, or an interim one, is coming in; for the attempts to say. Means nothing with several at once. */
+  replyUnderWay = false;
   readonly #destination: Destination;
   readonly #owner: ConnectionOwner;
   readonly #expected: number;

@@ -13,6 +13,7 @@ import {
   type Outgoing,
   SharedConnectionClosed,
 } from "./carrier.ts";
+import { type Incoming, passOverContinue } from "./interim-replies.ts";
 
 const IDLE = 4_000;
 const MAX_IDLE = 60_000;
@@ -20,7 +21,7 @@ const MAX_IDLE = 60_000;
 export class Http1 implements Carrier {
   readonly multiplexed = false;
   readonly capacity: number;
-  readonly #incoming: { readonly calls: number };
+  readonly #incoming: Incoming;
   readonly #client: Client;
   readonly #socket: Socket;
   #handedOver = false;
@@ -28,16 +29,11 @@ export class Http1 implements Carrier {
   #corked = false;
 
   /** @param maxAge milliseconds after which no new call is made on it */
-  constructor(
-    origin: string,
-    socket: Socket,
-    incoming: { readonly calls: number },
-    pipelining: number,
-    maxAge: number,
-  ) {
+  constructor(origin: string, socket: Socket, incoming: Incoming, pipelining: number, maxAge: number) {
     this.capacity = pipelining;
     this.#incoming = incoming;
     this.#socket = socket;
+    passOverContinue(socket, incoming);
     this.#client = new UndiciClient(origin, {
       // Not in the same turn, in which undici would not hear of it.
       connect: (_options, callback) => queueMicrotask(() => this.#handOver(callback)),
