@@ -133,6 +133,12 @@ export class Attempt extends Timer implements Exchange, Progress {
   onComplete(): void {
     this.#connection.replyUnderWay = false;
     if (this.#ended) return;
+    const { error, multiplexed } = this.#connection;
+    if (error !== null && !multiplexed) {
+      // Where nothing else says a reply's length its end is that of the connection, but not any end (RFC 9112 §8).
+      this.onError(error);
+      return;
+    }
     const body = this.#body.bytes;
     const headers = new ReplyHeaders(this.#headers);
     const coding = headers.get("content-encoding");

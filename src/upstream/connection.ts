@@ -57,6 +57,8 @@ export class Connection implements Incoming {
   replies = 0;
   /** Whether a reply, or an interim one, is coming in; for the attempts to say. Means nothing with several at once. */
   replyUnderWay = false;
+  /** What went wrong with it. */
+  error: Error | null = null;
   readonly #destination: Destination;
   readonly #owner: ConnectionOwner;
   readonly #expected: number;
@@ -124,6 +126,10 @@ export class Connection implements Incoming {
     this.#socket = socket;
     this.#stage = "waiting for the reply";
     const { origin, tls: files, http2, pipelining, maxAge } = this.#destination;
+    // Before undici hears of it.
+    socket.on("error", (failure: Error) => {
+      this.error = failure;
+    });
     socket.once("close", () => this.#owner.onGoodbye(this));
     if (!http2 || (files !== null && (socket as tls.TLSSocket).alpnProtocol !== "h2")) {
       this.#open(new Http1(origin, socket, this, pipelining, maxAge));

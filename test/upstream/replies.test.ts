@@ -201,6 +201,91 @@ describe("a reply", () => {
     });
   });
 
+  it.each([
+    ["its length is said twice", "Content-Length: 3\r\nContent-Length: 3\r\n\r\nyes"],
+    ["its length is said twice, and differs", "Content-Length: 3\r\nContent-Length: 30\r\n\r\nyes"],
+    [
+      "its length is said in two ways",
+      "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nyes\r\n0\r\n\r\n",
+    ],
+    [
+      "its length is said in two ways, the other way round",
+      "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nyes\r\n0\r\n\r\n",
+    ],
+    ["its length is no number", "Content-Length: 3x\r\n\r\nyes"],
+    ["its length is below nothing", "Content-Length: -3\r\n\r\nyes"],
+    ["a chunk has no length", "Transfer-Encoding: chunked\r\n\r\nx\r\nyes\r\n0\r\n\r\n"],
+    ["a chunk is longer than it says", "Transfer-Encoding: chunked\r\n\r\n2\r\nyes\r\n0\r\n\r\n"],
+    ["a header has no name", "Content-Length: 3\r\n: yes\r\n\r\nyes"],
+    ["a header has a NUL in it", "Content-Length: 3\r\nX-A: a\0b\r\n\r\nyes"],
+    ["it ends within its header", "Content-Le"],
+  ])("whose framing is broken is unusable, and not tried again: %s", async (_name, rest) => {
+    let asked = 0;
+    const url = await rawService((socket) =>
+      socket.once("data", () => {
+        asked++;
+        socket.end(`HTTP/1.1 200 OK\r\n${rest}`);
+      }),
+    );
+    const breaker = { failureRate: 1, minimumCalls: 1, window: 10_000, openFor: 60_000 };
+    const retry = { attempts: 3, backoff: 1, maxBackoff: 1 };
+    const { call, circuit } = caller(url, { retry, breaker });
+    expect(await call()).toMatchObject({ answer: { cause: "bad_reply" }, attempts: 1 });
+    expect({ asked, circuit }).toEqual({ asked: 1, circuit: [] });
+  });
+
+  it("is unusable when it changes to another protocol, which nobody asked for", async () => {
+    const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n";
+    const url = await rawService((socket) => socket.once("data", () => socket.write(head)));
+    expect(await caller(url).failure()).toMatchObject({
+      cause: "bad_reply",
+      detail: expect.stringMatching(/another protocol/),
+    });
+  });
+
+  it.each([
+    ["HTTP/1.1", "HTTP/1.1 200 OK\r\n\r\nyes"],
+    ["HTTP/1.1 that says it closes", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nyes"],
+    ["HTTP/1.0", "HTTP/1.0 200 OK\r\n\r\nyes"],
+  ])("without a length is not complete when it is reset (RFC 9112 §8): %s", async (_name, bytes) => {
+    const url = await rawService((socket) =>
+      socket.once("data", () => {
+        socket.write(bytes);
+        setTimeout(() => socket.resetAndDestroy(), 50);
+      }),
+    );
+    expect(await caller(url).failure()).toMatchObject({
+      cause: "unreachable",
+      detail: expect.stringMatching(/in the middle of the reply, after 3 bytes/),
+    });
+  });
+
+  it("with a length is complete whatever becomes of the connection", async () => {
+    const url = await rawService((socket) =>
+      socket.once("data", () => {
+        socket.write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nyes");
+        setTimeout(() => socket.resetAndDestroy(), 50);
+      }),
+    );
+    expect((await caller(url).call()).answer).toMatchObject({ body: "yes" });
+  });
+
+  it.each([
+    ["announced", (body: string) => ({ "content-length": String(body.length) })],
+    ["chunked", () => ({ "transfer-encoding": "chunked" })],
+  ])("may be as large as the limit and no larger: %s", async (_name, headers) => {
+    let body = "x".repeat(1000);
+    const url = await httpService((_request, response) => {
+      response.writeHead(200, headers(body));
+      response.write(body.slice(0, 500));
+      setTimeout(() => response.end(body.slice(500)), 20);
+    });
+    const { call, failure } = caller(url, { maxReplySize: 1000 });
+    expect((await call()).answer).toMatchObject({ body });
+    body += "x";
+    expect(await failure()).toMatchObject({ cause: "bad_reply", detail: expect.stringMatching(/larger/) });
+  });
+
   it("ends with the connection where nothing else says its length", async () => {
     const url = await rawService((socket) =>
       socket.once("data", () => socket.end("HTTP/1.0 200 OK\r\n\r\nold")),
