@@ -10,6 +10,7 @@ import {
   NotProcessed,
   SharedConnectionClosed,
   StreamReset,
+  UnsendableCall,
 } from "./carrier.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
@@ -40,10 +41,16 @@ export interface AttemptTarget {
 export interface AttemptOwner {
   onReply(reply: UpstreamReply, milliseconds: number): void;
   onFailure(failure: Failure, milliseconds: number): void;
-  /** It ended unanswered in a way that says nothing of the service; asking again at once is safe. */
-  onInterrupted(failure: Failure, milliseconds: number): void;
+  /**
+   * It ended unanswered in a way that says nothing of the service; asking again at once is safe.
+   *
+   * @param moved whether others were answered on its connection meanwhile
+   */
+  onInterrupted(failure: Failure, milliseconds: number, moved: boolean): void;
 }
 
+/** What ends a call and leaves its connection as it is. */
+const ALONE = [NotProcessed, StreamReset, MalformedReply, UnsendableCall];
 /** Replies with a status below 200 that are passed over. */
 const MOST_INTERIM = 100;
 
@@ -158,8 +165,7 @@ export class Attempt extends Timer implements Exchange, Progress {
     if (this.#ended) return;
     const connection = this.#connection;
     this.#end();
-    if (error instanceof NotProcessed || error instanceof StreamReset || error instanceof MalformedReply) {
-      // The others on it go on as they are.
+    if (!connectionLost(error)) {
       this.#target.pool.release(connection);
     } else if (connection.multiplexed) {
       this.#target.pool.withdraw(connection);
@@ -169,8 +175,12 @@ export class Attempt extends Timer implements Exchange, Progress {
     }
     const failure = failureOf(error, this);
     const interrupted = failure.cause === "unreachable" && !this.replyBegun && this.#saysNothing(error);
-    if (interrupted) this.#owner.onInterrupted(failure, this.#elapsed());
+    if (interrupted) this.#owner.onInterrupted(failure, this.#elapsed(), this.#moved(error));
     else this.#owner.onFailure(failure, this.#elapsed());
+  }
+
+  #moved(error: Error): boolean {
+    return connectionLost(error) && this.#connection.replies > this.#repliesBefore;
   }
 
   /** Whether an end without a reply says nothing of the service, so that asking again at once is right. */
@@ -229,4 +239,8 @@ export class Attempt extends Timer implements Exchange, Progress {
   #elapsed(): number {
     return performance.now() - this.#started;
   }
+}
+
+function connectionLost(error: Error): boolean {
+  return !ALONE.some((kind) => error instanceof kind);
 }

@@ -238,12 +238,13 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 
   /** At once on another connection, as part of the same attempt; a service that ends each one is left alone for a while. */
-  onInterrupted(failure: Failure, milliseconds: number): void {
+  onInterrupted(failure: Failure, milliseconds: number, moved: boolean): void {
     if (this.#interruptions === MOST_INTERRUPTIONS || this.deadline.remaining() === 0) {
       this.onFailure(failure, milliseconds);
       return;
     }
-    this.#interruptions++;
+    // Where others are answered each time, its turn comes.
+    if (!moved) this.#interruptions++;
     this.#trace?.onFailure(this.#attempts, failure, milliseconds);
     this.#exchange(true);
   }

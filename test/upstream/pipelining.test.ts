@@ -117,7 +117,7 @@ describe("pipelining", () => {
       if (++served % 7 === 0) response.setHeader("connection", "close");
       response.end("yes");
     });
-    const { call } = caller(url, { pipelining: 10, retry: { attempts: 3, backoff: 5, maxBackoff: 50 } });
+    const { call } = caller(url, { pipelining: 10 });
     const results = await Promise.all(paths(200).map((path) => call({ path })));
     expect(results.filter(({ answer }) => "body" in answer)).toHaveLength(200);
   });
@@ -130,7 +130,8 @@ describe("pipelining", () => {
     });
     const { call } = caller(url, { pipelining: 10, maxConnectionAge: 1 });
     const first = call();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect.poll(() => connections.size).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
     await Promise.all([first, call()]);
     expect(connections.size).toBe(2);
   });
@@ -176,7 +177,7 @@ describe("pipelining", () => {
       asked[connection] = (asked[connection] ?? 0) + 1;
       if (asked[connection] < 4) answer("yes");
     }, 4);
-    const { call } = caller(url, { pipelining: 10, retry: { attempts: 9, backoff: 1, maxBackoff: 1 } });
+    const { call } = caller(url, { pipelining: 10 });
     const results = await Promise.all(paths(60).map((path) => call({ path })));
     expect(results.filter(({ answer }) => "body" in answer)).toHaveLength(60);
   });

@@ -1,9 +1,9 @@
 import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TLSSocket } from "node:tls";
+import { TLSSocket } from "node:tls";
 import { afterAll, describe, expect, it } from "vitest";
 import { contentsOf, TestAuthority } from "./certificates.ts";
-import { caller, httpService, httpsService } from "./harness.ts";
+import { caller, httpService, httpsService, rawService } from "./harness.ts";
 
 const authority = new TestAuthority();
 const stranger = new TestAuthority();
@@ -64,6 +64,22 @@ describe("TLS", () => {
         cause: "unreachable",
       });
     }
+  });
+
+  it("takes no reply as complete that a reset has ended", async () => {
+    const url = await rawService((socket) => {
+      const secured = new TLSSocket(socket, { isServer: true, ...contentsOf(valid) });
+      secured.on("error", () => {});
+      secured.once("data", () => {
+        secured.write("HTTP/1.1 200 OK\r\n\r\nyes");
+        setTimeout(() => socket.resetAndDestroy(), 50);
+      });
+    });
+    const { port } = new URL(url);
+    expect(await caller(`https://localhost:${port}`, { tls: { ca } }).failure()).toMatchObject({
+      cause: "unreachable",
+      detail: expect.stringMatching(/in the middle of the reply/),
+    });
   });
 
   it("says so when the port speaks no TLS", async () => {
