@@ -15,6 +15,7 @@ import { runsAsRoot } from "../files/hands.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
 import { logWhatIsPrinted } from "../observe/printed.ts";
 import { keepStandardStreamsFromBlocking } from "../observe/standard-streams.ts";
+import { descriptorProblem } from "../postfix/descriptors.ts";
 import { ListenerSet } from "../postfix/listener-set.ts";
 import { type StdioConnection, serveStdio } from "../postfix/stdio.ts";
 import { VERSION } from "../version.ts";
@@ -88,6 +89,8 @@ class Daemon {
 
   async start(): Promise<void> {
     const { stdio = false } = this.#options;
+    const tooFew = descriptorProblem();
+    if (tooFew !== undefined) throw new Error(tooFew);
     if (!stdio) keepStandardStreamsFromBlocking();
     logWhatIsPrinted(this.#log);
     this.#listenForSignals();
@@ -169,7 +172,12 @@ class Daemon {
   #serveStdio(engine: BridgeEngine): void {
     const connection = serveStdio({ handle: engine.handler, log: this.#log });
     this.#stdio = connection;
-    engine.receive({ report: [], setHandler: (handle) => connection.setHandler(handle) });
+    engine.receive({
+      report: [],
+      setHandler: (handle) => connection.setHandler(handle),
+      // One client takes nothing from calls.
+      keepBack: () => {},
+    });
     void connection.ended.then(() => this.#stop("the client has gone"));
   }
 

@@ -1,13 +1,13 @@
 /**
  * The accepting side of a listener: binds an endpoint and passes on each connection, until told to stop.
  *
- * Once bound it does not fail: trouble with accepting is logged. It has no limit on connections but the
- * system's own, since Postfix keeps one for each of its processes and leaves most of them idle.
+ * Once bound it does not fail: trouble with accepting is logged. It has no limit on connections of its own, since Postfix
+ * keeps one for each of its processes and leaves most of them idle.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { type Bound, bind } from "./bind.ts";
+import { Complaints } from "./complaints.ts";
 import type { ConnectionLog } from "./connection.ts";
-import { connectionLimit } from "./descriptors.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import type { SocketRights } from "./socketfile.ts";
 
@@ -32,8 +32,6 @@ export interface Receiver {
 
 /** Milliseconds without traffic after which the system asks whether the peer is still there. */
 const KEEP_ALIVE_DELAY = 60_000;
-/** Milliseconds between two log lines about connections that could not be taken. */
-const COMPLAINT_INTERVAL = 10_000;
 
 /**
  * Binds an endpoint and begins to accept.
@@ -67,8 +65,7 @@ export class Acceptor {
   readonly name: string;
   readonly #server: Server;
   readonly #bound: Bound;
-  readonly #log: ConnectionLog;
-  #complainedAt = Number.NEGATIVE_INFINITY;
+  readonly #complaints: Complaints;
 
   /** Use `accepting`. */
   constructor(server: Server, bound: Bound, options: AcceptorOptions) {
@@ -76,22 +73,19 @@ export class Acceptor {
     this.name = options.name ?? formatEndpoint(this.endpoint);
     this.#server = server;
     this.#bound = bound;
-    this.#log = options.log;
+    this.#complaints = new Complaints(options.log);
   }
 
   begin(receiver: Receiver): void {
-    const complain = (what: string) => this.#complain(what, receiver.connections);
-    const limit = connectionLimit();
-    if (limit !== undefined) this.#server.maxConnections = limit;
+    const complain = (what: string) => {
+      this.#complaints.notTaken({ listener: this.name, connections: receiver.connections }, what);
+    };
     this.#server.on("connection", (socket) => {
       const problem = receiver.accept(socket);
       if (problem === undefined) return;
       socket.destroy();
       complain(problem);
     });
-    this.#server.on("drop", () =>
-      complain(`${limit} connections are open, which is all that the open files allow`),
-    );
     this.#server.on("error", (error: NodeJS.ErrnoException) => complain(`accepting failed (${error.code})`));
   }
 
@@ -100,16 +94,6 @@ export class Acceptor {
     if (!this.#server.listening) return;
     this.#server.close();
     this.#bound.leave();
-  }
-
-  #complain(what: string, connections: number): void {
-    const now = performance.now();
-    if (now - this.#complainedAt < COMPLAINT_INTERVAL) return;
-    this.#complainedAt = now;
-    this.#log.error(
-      { listener: this.name, connections },
-      `a connection was not taken: ${what}; raise the limit (LimitNOFILE= of systemd, ulimit -n)`,
-    );
   }
 }
 

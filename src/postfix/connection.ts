@@ -5,12 +5,14 @@
  * unread, no further request is begun, and reading stops once enough is buffered. A request that does not
  * become complete in time, what is no policy request, and a client that never reads cost a log line and this
  * connection. A connection that says nothing costs no timer and is never closed. A client that shuts down
- * its writing side still gets the answers to what it has sent complete.
+ * its writing side still gets the answers to what it has sent complete. While other clients are just connecting nothing
+ * is begun (see arrivals.ts).
  *
  * It works over any pair of streams: a socket, or standard input and output.
  */
 import type { Readable, Writable } from "node:stream";
 import { isSendable } from "./action.ts";
+import type { Arrivals } from "./arrivals.ts";
 import type { Attributes } from "./attributes.ts";
 import { isMalformed, type Malformed, type ParserLimits, PolicyParser } from "./parser.ts";
 import { RecipientMemory } from "./recipients.ts";
@@ -40,6 +42,7 @@ export interface ConnectionContext {
   /** The listener's name. */
   readonly listener: string;
   readonly log: ConnectionLog;
+  readonly arrivals: Arrivals;
   /** Milliseconds a request may take from its first byte to its last, and answers may wait to be read. */
   readonly requestTimeout: number;
   readonly limits: ParserLimits;
@@ -68,6 +71,8 @@ export class PolicyConnection {
 
   /** The request that is being decided. */
   #deciding: Attributes | null = null;
+  /** Since when it has waited while others connect, by `performance.now()`: the next request's time began then. */
+  #heldSince: number | null = null;
   /** Answers that are not written yet. */
   #gathered = "";
   /** The client has not read what was written before. */
@@ -104,6 +109,22 @@ export class PolicyConnection {
     input.on("data", (chunk: Buffer) => this.#onData(chunk));
   }
 
+  /**
+   * Its client has waited to be heard: what it has asked by the time that others have arrived, it has asked then.
+   *
+   * @param since by `performance.now()`
+   */
+  hold(since = performance.now()): void {
+    this.#heldSince ??= since;
+    this.#context.arrivals.hold(this);
+  }
+
+  /** Others have arrived. */
+  resume(): void {
+    this.#advance();
+    this.#heldSince = null;
+  }
+
   /** Answers what has been received complete, then ends the connection. */
   drain(): void {
     this.#draining = true;
@@ -124,8 +145,12 @@ export class PolicyConnection {
     if (this.#finishing || this.#ended) return;
     this.#parser.push(chunk);
     this.#advance();
-    if (this.#parser.buffered > MOST_WAITING && (this.#deciding !== null || this.#unread))
-      this.#input.pause();
+    if (this.#parser.buffered > MOST_WAITING && this.#isWaiting()) this.#input.pause();
+  }
+
+  /** For a decision, for the client to read, or for others to arrive. */
+  #isWaiting(): boolean {
+    return this.#deciding !== null || this.#unread || this.#heldSince !== null;
   }
 
   #onInputEnd(): void {
@@ -143,6 +168,11 @@ export class PolicyConnection {
 
   /** Goes on as far as possible: until a request must be waited for, its decision, or the client. */
   #advance(): void {
+    if (this.#context.arrivals.underway) {
+      this.hold();
+      this.#flush();
+      return;
+    }
     while (this.#deciding === null && !this.#unread && !this.#finishing && !this.#ended) {
       const next = this.#parser.next();
       if (next === undefined) {
@@ -178,9 +208,11 @@ export class PolicyConnection {
     context.requests += 1;
     const recipients = this.#recipients.of(attributes);
     const request: PolicyRequest = { attributes, listener: context.listener, recipients };
+    const startedAt = this.#heldSince ?? performance.now();
+    this.#heldSince = null;
     let answer: Answer | Promise<Answer>;
     try {
-      answer = context.handle(request, performance.now());
+      answer = context.handle(request, startedAt);
     } catch (error) {
       this.#fail(error);
       return;

@@ -2,6 +2,7 @@
  * All listeners of the bridge: bound as the configuration says, and brought in line with the next one on reload
  * without touching a connection.
  */
+import { Clients } from "./clients.ts";
 import type { ConnectionLog, PolicyHandler } from "./connection.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { type ListenerOptions, listen } from "./listener.ts";
@@ -42,6 +43,7 @@ interface Bound {
 export class ListenerSet {
   readonly #log: ConnectionLog;
   readonly #open: OpenListener;
+  readonly #clients = new Clients();
   #handle: PolicyHandler;
   #bound: readonly Bound[] = [];
   /** No longer in the configuration; their connections live on until Postfix ends them. */
@@ -74,6 +76,11 @@ export class ListenerSet {
     for (const listener of this.#all()) listener.setHandler(handle);
   }
 
+  /** Keeps descriptors back from clients, for calls and what they need. */
+  keepBack(descriptors: number): void {
+    this.#clients.keepBack(descriptors);
+  }
+
   /**
    * Binds what is new in `wanted`, and stops accepting where it is no longer in it. Where something cannot be bound,
    * all stays as it was.
@@ -99,6 +106,7 @@ export class ListenerSet {
         rights: settings,
         handle: this.#handle,
         log: this.#log,
+        clients: this.#clients,
       });
       if ("problem" in listener) {
         const added = bound.filter((entry) => !this.#bound.includes(entry));

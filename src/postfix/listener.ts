@@ -49,8 +49,8 @@ export class PolicyListener implements Receiver {
     return this.#connections.requests;
   }
 
-  accept(socket: Socket): undefined {
-    this.#connections.accept(socket);
+  accept(socket: Socket): string | undefined {
+    return this.#connections.accept(socket);
   }
 
   /** From now on requests go to `handle`; those being decided are answered as they began. */

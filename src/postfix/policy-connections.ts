@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
+import { Clients } from "./clients.ts";
 import {
   type ConnectionContext,
   type ConnectionLog,
@@ -20,8 +21,18 @@ export interface ConnectionsOptions {
   /** Milliseconds, 10,000 by default. */
   readonly requestTimeout?: number | undefined;
   readonly limits?: ParserLimits | undefined;
+  /** All that this process has, whatever the listener; by default only these. */
+  readonly clients?: Clients | undefined;
   /** Told of each connection that has ended. */
   readonly onEnded?: (() => void) | undefined;
+}
+
+/** What another process knows of a connection that it has accepted. */
+export interface Handed {
+  /** Milliseconds that it has waited. */
+  readonly waited: number;
+  /** Whether another follows. */
+  readonly more: boolean;
 }
 
 export class PolicyConnections {
@@ -30,6 +41,7 @@ export class PolicyConnections {
   readonly #log: ConnectionLog;
   readonly #open = new Set<PolicyConnection>();
   readonly #context: ConnectionContext;
+  readonly #clients: Clients;
   readonly #onEnded: (() => void) | undefined;
   #onEmpty: (() => void) | null = null;
 
@@ -37,9 +49,11 @@ export class PolicyConnections {
     this.name = name;
     this.#log = options.log;
     this.#onEnded = options.onEnded;
+    this.#clients = options.clients ?? new Clients();
     this.#context = {
       listener: name,
       log: options.log,
+      arrivals: this.#clients.arrivals,
       requestTimeout: options.requestTimeout ?? DEFAULT_REQUEST_TIMEOUT,
       limits: options.limits ?? DEFAULT_PARSER_LIMITS,
       handle: options.handle,
@@ -63,11 +77,19 @@ export class PolicyConnections {
     this.#context.handle = handle;
   }
 
-  /** @param socket one that allows the other side to shut down its writing alone */
-  accept(socket: Socket): void {
+  /**
+   * @param socket one that allows the other side to shut down its writing alone
+   * @returns why it is not taken
+   */
+  accept(socket: Socket, { waited, more }: Handed = { waited: 0, more: false }): string | undefined {
+    const problem = this.#clients.enter(more);
+    if (problem !== undefined) return problem;
     const peer =
       socket.remoteAddress === undefined ? "local" : `${socket.remoteAddress}:${socket.remotePort}`;
-    this.#open.add(new PolicyConnection(socket, socket, peer, this.#context));
+    const connection = new PolicyConnection(socket, socket, peer, this.#context);
+    this.#open.add(connection);
+    if (waited > 0) connection.hold(performance.now() - waited);
+    return undefined;
   }
 
   /**
@@ -97,6 +119,7 @@ export class PolicyConnections {
 
   #forget(connection: PolicyConnection): void {
     this.#open.delete(connection);
+    this.#clients.leave();
     this.#onEnded?.();
     if (this.#open.size === 0) this.#onEmpty?.();
   }

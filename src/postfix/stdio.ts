@@ -8,6 +8,7 @@
 import { fstatSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
+import { Arrivals } from "./arrivals.ts";
 import {
   type ConnectionContext,
   type ConnectionLog,
@@ -47,6 +48,7 @@ export function serveStdio(options: StdioOptions): StdioConnection {
   const context: ConnectionContext = {
     listener: options.name ?? "stdio",
     log: options.log,
+    arrivals: new Arrivals(),
     requestTimeout: options.requestTimeout ?? DEFAULT_REQUEST_TIMEOUT,
     limits: options.limits ?? DEFAULT_PARSER_LIMITS,
     handle: options.handle,

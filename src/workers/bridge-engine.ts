@@ -13,12 +13,15 @@ import type { LineLog } from "../observe/log.ts";
 import type { PolicyHandler } from "../postfix/connection.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import type { Engine, Prepared } from "./engine.ts";
+import { descriptorsForCalls } from "./kept-back.ts";
 import { within } from "./within.ts";
 
 /** Where requests come from. */
 export interface Reception {
   readonly report: readonly ListenerReport[];
   setHandler(handle: PolicyHandler): void;
+  /** Keeps descriptors back from clients, for calls and what they need. */
+  keepBack(descriptors: number): void;
 }
 
 /** That stores may take to write what waits, in milliseconds. */
@@ -111,6 +114,7 @@ export class BridgeEngine implements Engine {
     this.#bridge = bridge;
     this.#mask = config.mask;
     this.#reception?.setHandler(bridge.answer);
+    this.#reception?.keepBack(descriptorsForCalls(config));
     this.#begin(bridge);
     void previous?.close();
   }

@@ -1,63 +1,168 @@
 /**
- * Who gets the next connection: the worker with the fewest, by turns where several have as many. Postfix keeps a
- * connection for a long time, so that after a worker was replaced turns alone would leave it with too few.
+ * Who gets the next connection: the worker with the fewest. Postfix keeps a connection for a long time, so that after a
+ * worker was replaced turns alone would leave it with too few.
  *
- * While there is no worker connections wait here, as they would in the system's own queue.
+ * A connection is handed over unread, one at a time to each worker, and stays the supervisor's until the worker says that
+ * it has it: one that was on its way to a worker that has ended goes to another. Those that no worker takes wait here, but
+ * no longer than a decision may take; then they are closed, and the mail system connects again or does what it does
+ * without a policy service.
  */
-import { connectionLimit } from "../postfix/descriptors.ts";
-import type { Accepted, WorkerProcess } from "./worker-process.ts";
+
+import type { Socket } from "node:net";
+import { mostClients } from "../postfix/descriptors.ts";
+import type { ListenerPlace } from "./messages.ts";
+
+/** A connection that was accepted and is to be handed to a worker. */
+export interface Accepted {
+  readonly place: ListenerPlace;
+  readonly socket: Socket;
+  /** By `performance.now()`. */
+  readonly at: number;
+}
+
+/** A worker, as far as it takes connections. */
+export interface Taker {
+  /** Connections that it has, or will have. */
+  readonly connections: number;
+  /** Since when the one that was handed to it last is on its way, by `performance.now()`; null when it has arrived. */
+  readonly takingSince: number | null;
+  /**
+   * Hands it a connection, which the supervisor still has, too.
+   *
+   * @param more whether another follows
+   * @returns whether it has arrived; if not it never will
+   */
+  hand(accepted: Accepted, more: boolean): Promise<boolean>;
+}
+
+/** How many connections another worker may have more because it is quicker in taking them, for each that the last one has. */
+const AHEAD = 1 / 8;
+/** A worker that takes so long to take one, in milliseconds, is busy with something else: others don't wait for it. */
+const PROMPT = 250;
+/** How often is looked after those that wait, in milliseconds. */
+const LOOK_EVERY = 50;
 
 export class HandOver {
-  readonly #limit = connectionLimit() ?? Number.POSITIVE_INFINITY;
-  /** Those that take connections; the one whose turn it is first. */
-  #workers: readonly WorkerProcess[] = [];
+  /** Milliseconds that a connection may wait. */
+  patience = Number.POSITIVE_INFINITY;
+  /** Connections that a worker may have. */
+  most = Number.POSITIVE_INFINITY;
+  /** What waits here takes descriptors of this process. */
+  readonly #room = mostClients(0);
+  readonly #onLate: () => void;
+  /** Those that take connections. */
+  #takers: readonly Taker[] = [];
   #waiting: Accepted[] = [];
+  /** On their way; what has waited too long is closed already. */
+  readonly #underway = new Set<Accepted>();
+  readonly #closed = new WeakSet<Accepted>();
+  #timer: NodeJS.Timeout | null = null;
+  /** This turn of the event loop has brought one; so many turns did, one after the other. */
+  #brought = false;
+  #turns = 0;
+  #isLooking = false;
+  #isOver = false;
+
+  /** @param onLate is told of connections that have waited too long and are closed */
+  constructor(onLate: () => void) {
+    this.#onLate = onLate;
+  }
 
   /** @returns why the connection is not taken */
   accept(accepted: Accepted): string | undefined {
-    const worker = this.#next();
-    if (worker === undefined) {
-      this.#waiting.push(accepted);
-      return undefined;
+    if (this.#takers.length > 0 && this.#takers.every(({ connections }) => connections >= this.most)) {
+      return `each worker has ${this.most} connections, which is all that the open files allow`;
     }
-    if (worker.connections >= this.#limit) {
-      return `each worker has ${this.#limit} connections, which is all that the open files allow`;
+    if (this.#waiting.length + this.#underway.size >= this.#room) {
+      return `${this.#waiting.length} connections wait for a worker, which is all that the open files allow`;
     }
-    worker.hand(accepted);
-    this.#workers = [...this.#workers.filter((other) => other !== worker), worker];
+    this.#waiting.push(accepted);
+    this.#brought = true;
+    if (!this.#isLooking) this.#lookLater();
     return undefined;
   }
 
   /** From now on these take connections; those that wait go to them. */
-  use(workers: readonly WorkerProcess[]): void {
-    const staying = this.#workers.filter((worker) => workers.includes(worker));
-    this.#workers = [...workers.filter((worker) => !staying.includes(worker)), ...staying];
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const accepted of waiting) {
-      if (this.accept(accepted) !== undefined) accepted.socket.destroy();
-    }
+  use(takers: readonly Taker[]): void {
+    this.#takers = takers;
+    this.#handOut();
   }
 
   /** Connections that still wait get no answer any more. */
   close(): void {
+    this.#isOver = true;
     for (const { socket } of this.#waiting) socket.destroy();
     this.#waiting = [];
   }
 
-  /** A worker that has not even taken the last one is busy with something else. */
-  #next(): WorkerProcess | undefined {
-    let best: WorkerProcess | undefined;
-    for (const worker of this.#workers) {
-      if (best === undefined || load(worker) < load(best)) best = worker;
-    }
-    return best;
+  /** Whether others follow is seen in the next turn. */
+  #lookLater(): void {
+    this.#isLooking = true;
+    setImmediate(() => {
+      this.#isLooking = false;
+      this.#turns = this.#brought ? this.#turns + 1 : 0;
+      this.#brought = false;
+      if (this.#turns > 0) this.#lookLater();
+      if (this.#turns !== 1) this.#handOut();
+    });
   }
-}
 
-/** How much one connection that has not arrived weighs against those that have. */
-const BUSY = 1000;
+  #handOut(): void {
+    while (this.#waiting.length > 0) {
+      const taker = this.#next();
+      if (taker === undefined) break;
+      const [accepted] = this.#waiting.splice(0, 1);
+      void this.#hand(taker, accepted!);
+    }
+    this.#watch();
+  }
 
-function load(worker: WorkerProcess): number {
-  return worker.connections + Math.max(0, worker.underway.length - 1) * BUSY;
+  async #hand(taker: Taker, accepted: Accepted): Promise<void> {
+    this.#underway.add(accepted);
+    const hasArrived = await taker.hand(accepted, this.#turns > 1 || this.#waiting.length > 0);
+    this.#underway.delete(accepted);
+    if (hasArrived || this.#isOver || this.#closed.has(accepted)) accepted.socket.destroy();
+    else this.#waiting.unshift(accepted);
+    this.#handOut();
+  }
+
+  /** None while those that could take one must not get ahead of the others any further. */
+  #next(): Taker | undefined {
+    const now = performance.now();
+    let fewest = Number.POSITIVE_INFINITY;
+    let best: Taker | undefined;
+    for (const taker of this.#takers) {
+      const { connections, takingSince } = taker;
+      if (connections >= this.most) continue;
+      const isFree = takingSince === null;
+      if (isFree || now - takingSince < PROMPT) fewest = Math.min(fewest, connections);
+      if (isFree && (best === undefined || connections < best.connections)) best = taker;
+    }
+    return best !== undefined && best.connections <= fewest * (1 + AHEAD) ? best : undefined;
+  }
+
+  #watch(): void {
+    if (this.#timer !== null || this.#waiting.length + this.#underway.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#closeLate();
+      this.#handOut();
+    }, LOOK_EVERY);
+  }
+
+  #closeLate(): void {
+    const before = performance.now() - this.patience;
+    const late = this.#waiting.filter(({ at }) => at < before);
+    if (late.length > 0) this.#waiting = this.#waiting.filter(({ at }) => at >= before);
+    for (const { socket } of late) socket.destroy();
+    let isAnyLate = late.length > 0;
+    for (const accepted of this.#underway) {
+      if (accepted.at >= before || this.#closed.has(accepted)) continue;
+      isAnyLate = true;
+      this.#closed.add(accepted);
+      // The worker may have it, too: this ends it wherever it is.
+      accepted.socket.end();
+    }
+    if (isAnyLate) this.#onLate();
+  }
 }

@@ -39,7 +39,7 @@ export class HandingListener implements Receiver, Listener {
   accept(socket: Socket): string | undefined {
     // Until it has gone it is nobody's business that the other side has.
     socket.on("error", () => {});
-    return this.#handOver.accept({ place: this.#place, socket });
+    return this.#handOver.accept({ place: this.#place, socket, at: performance.now() });
   }
 
   setHandler(): void {

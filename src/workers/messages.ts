@@ -4,6 +4,7 @@ import type { Contents } from "../config/contents.ts";
 import type { EngineStatus } from "../control/controls.ts";
 import type { LoadCounts } from "../decision/bridge.ts";
 import type { OfflineSnapshot } from "../decision/offline.ts";
+import type { Handed } from "../postfix/policy-connections.ts";
 import type { Problem } from "../yaml/problem.ts";
 
 /** A worker's place among the others. */
@@ -56,8 +57,13 @@ export interface Call {
 }
 
 /** A connection; its socket comes with it. */
-export interface HandedOver {
+export interface HandedOver extends Handed {
   readonly connection: ListenerPlace;
+}
+
+/** Whether it is there. */
+export interface Ping {
+  readonly ping: true;
 }
 
 export interface ListenerPlace {
@@ -65,10 +71,13 @@ export interface ListenerPlace {
   readonly name: string;
 }
 
-export type ToWorker = Call | HandedOver;
+export type ToWorker = Call | HandedOver | Ping;
 
 export type FromWorker =
   | { readonly call: number; readonly result: unknown }
   | { readonly call: number; readonly failed: string; readonly problems?: readonly Problem[] }
+  /** It has the connection that was handed to it last. */
+  | { readonly taken: true }
+  | { readonly pong: true }
   /** How many of its connections have ended since it began. */
   | { readonly ended: number };

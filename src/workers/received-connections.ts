@@ -1,8 +1,10 @@
 /** The connections of a worker, which another process has accepted: by listener, as `ListenerSet` has them. */
 import type { Socket } from "node:net";
+import { Clients } from "../postfix/clients.ts";
+import { Complaints } from "../postfix/complaints.ts";
 import type { ConnectionLog, PolicyHandler } from "../postfix/connection.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
-import { PolicyConnections } from "../postfix/policy-connections.ts";
+import { type Handed, PolicyConnections } from "../postfix/policy-connections.ts";
 import type { Reception } from "./bridge-engine.ts";
 import type { ListenerPlace } from "./messages.ts";
 
@@ -13,13 +15,16 @@ interface Listener {
 
 export class ReceivedConnections implements Reception {
   readonly #log: ConnectionLog;
+  readonly #complaints: Complaints;
   readonly #onEnded: () => void;
+  readonly #clients = new Clients();
   readonly #listeners = new Map<string, Listener>();
   #handle: PolicyHandler;
 
   constructor(handle: PolicyHandler, log: ConnectionLog, onEnded: () => void) {
     this.#handle = handle;
     this.#log = log;
+    this.#complaints = new Complaints(log);
     this.#onEnded = onEnded;
   }
 
@@ -35,10 +40,19 @@ export class ReceivedConnections implements Reception {
     }));
   }
 
-  accept(place: ListenerPlace, socket: Socket): void {
+  accept(place: ListenerPlace, socket: Socket, handed: Handed): void {
     // A socket that comes from another process is made without it.
     socket.allowHalfOpen = true;
-    this.#of(place).accept(socket);
+    const problem = this.#of(place).accept(socket, handed);
+    if (problem === undefined) return;
+    socket.destroy();
+    this.#complaints.notTaken({ listener: place.name, connections: this.size }, problem);
+    this.#onEnded();
+  }
+
+  /** Keeps descriptors back from clients, for calls and what they need. */
+  keepBack(descriptors: number): void {
+    this.#clients.keepBack(descriptors);
   }
 
   setHandler(handle: PolicyHandler): void {
@@ -55,7 +69,12 @@ export class ReceivedConnections implements Reception {
     const key = JSON.stringify([place.endpoint, place.name]);
     let listener = this.#listeners.get(key);
     if (listener === undefined) {
-      const options = { handle: this.#handle, log: this.#log, onEnded: this.#onEnded };
+      const options = {
+        handle: this.#handle,
+        log: this.#log,
+        clients: this.#clients,
+        onEnded: this.#onEnded,
+      };
       listener = { place, connections: new PolicyConnections(place.name, options) };
       this.#listeners.set(key, listener);
     }

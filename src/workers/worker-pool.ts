@@ -2,7 +2,8 @@
  * The workers, as the supervisor has them: started, replaced when they end, given configurations and connections.
  *
  * A configuration is used when all workers could load it, else by none. One that ends by itself is replaced at once; when
- * it ends again and again, after longer and longer pauses. Only its own connections are lost.
+ * it ends again and again, after longer and longer pauses, while another takes connections. One that says nothing for some
+ * seconds (it is stopped, or in an endless loop) is ended. Only its own connections are lost.
  */
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
@@ -11,12 +12,16 @@ import type { EngineStatus } from "../control/controls.ts";
 import type { LoadCounts } from "../decision/bridge.ts";
 import type { OfflineSwitch } from "../decision/offline.ts";
 import type { Log } from "../observe/log.ts";
+import { Complaints } from "../postfix/complaints.ts";
+import { mostClients } from "../postfix/descriptors.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import { exportAll, loadAll } from "./cache-transfer.ts";
 import type { Engine, Prepared } from "./engine.ts";
-import { END_TIME } from "./grace.ts";
+import { END_TIME, longestDeadline } from "./grace.ts";
 import { HandOver } from "./hand-over.ts";
+import { descriptorsForCalls } from "./kept-back.ts";
 import type { Loading } from "./messages.ts";
+import { shareOf } from "./share.ts";
 import { sumOf } from "./sum.ts";
 import { within } from "./within.ts";
 import { Unanswered, WorkerProcess } from "./worker-process.ts";
@@ -26,6 +31,10 @@ interface Running {
   readonly file: string;
   readonly contents: Contents;
   readonly workers: number;
+  /** Milliseconds that a connection may wait for a worker. */
+  readonly patience: number;
+  /** Connections that a worker may have. */
+  readonly mostConnections: number;
 }
 
 /** That a worker may take, in milliseconds: to load a configuration, with its modules. */
@@ -43,19 +52,28 @@ const WELL_AFTER = 10_000;
 /** Before a worker is replaced whose predecessor was not, in milliseconds; doubles. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 10_000;
+/** … when no other takes connections. */
+const PAUSE_OF_ALL = 100;
+/** One that says nothing for so many milliseconds is ended. */
+const SILENCE = 3_000;
+/** That connections may wait for a worker where no service has a deadline, in milliseconds. */
+const PATIENCE = 3_000;
 
 export class WorkerPool implements Engine {
-  readonly handOver = new HandOver();
+  readonly handOver = new HandOver(() => this.#complainOfLate());
   readonly #offline: OfflineSwitch;
   /** `--offline`. */
   readonly #commandLine: boolean;
   readonly #log: Log;
+  readonly #complaints: Complaints;
   readonly #listeners: () => readonly ListenerReport[];
   /** All that live, also those that only finish what they have. */
   readonly #workers = new Set<WorkerProcess>();
   readonly #retiring = new Set<WorkerProcess>();
   /** How often in a row the worker at a place has ended early. */
   readonly #early = new Map<number, number>();
+  /** Places whose worker is to be replaced after a pause. */
+  readonly #pausing = new Map<number, NodeJS.Timeout>();
   #running: Running | null = null;
   #closing = false;
 
@@ -69,11 +87,20 @@ export class WorkerPool implements Engine {
     this.#offline = options.offline;
     this.#commandLine = options.commandLine;
     this.#log = options.log;
+    this.#complaints = new Complaints(options.log);
     this.#listeners = options.listeners;
   }
 
-  async prepare({ file, workers }: Config, contents: Contents): Promise<Prepared> {
-    const next: Running = { file, contents, workers };
+  async prepare(config: Config, contents: Contents): Promise<Prepared> {
+    const { file, workers } = config;
+    const next: Running = {
+      file,
+      contents,
+      workers,
+      patience: longestDeadline(config) || PATIENCE,
+      // The first one's share is the largest.
+      mostConnections: mostClients(descriptorsForCalls(shareOf(config, { place: 0, of: workers }))),
+    };
     if (this.#running === null) return this.#first(next);
     const prepared: WorkerProcess[] = [];
     const discard = () => {
@@ -162,6 +189,8 @@ export class WorkerPool implements Engine {
 
   async #use(next: Running, prepared: readonly WorkerProcess[]): Promise<void> {
     this.#running = next;
+    this.handOver.patience = next.patience;
+    this.handOver.most = next.mostConnections;
     // Those that are being started see for themselves that the configuration is another now.
     const concerned = [...this.#workers].filter((worker) => worker.isReady || prepared.includes(worker));
     await Promise.all(
@@ -196,6 +225,7 @@ export class WorkerPool implements Engine {
         await worker.call("use", null, CALL_TIME);
         loaded = wanted;
       } while (loaded !== this.#running);
+      if (!worker.isReady) worker.watch(SILENCE, () => this.#onSilent(worker));
       worker.isReady = true;
       this.#distribute();
     } catch (error) {
@@ -225,22 +255,44 @@ export class WorkerPool implements Engine {
     const wasRetiring = this.#retiring.delete(worker);
     this.#distribute();
     if (this.#closing || this.#running === null) return;
-    for (const accepted of worker.underway) {
-      if (this.handOver.accept(accepted) !== undefined) accepted.socket.destroy();
-    }
+    const isAlone = !this.#active().some(({ isReady }) => isReady);
+    // Connections wait for any of them.
+    if (isAlone) for (const place of this.#pausing.keys()) this.#replaceAfter(place, PAUSE_OF_ALL);
     if (wasRetiring || worker.place >= this.#running.workers) return;
-    const pause = this.#pauseAfter(worker);
+    const pause = Math.min(this.#pauseAfter(worker), isAlone ? PAUSE_OF_ALL : LONGEST_PAUSE);
     const fields = {
       worker_pid: worker.pid,
       how,
-      connections: worker.connections - worker.underway.length,
+      connections: worker.connections,
       ...(pause > 0 && { replaced_in_ms: pause }),
     };
     this.#log.error(fields, "a worker process has ended and is replaced; its connections are lost");
-    setTimeout(() => this.#replace(worker.place), pause);
+    this.#replaceAfter(worker.place, pause);
+  }
+
+  #onSilent(worker: WorkerProcess): void {
+    const fields = { worker_pid: worker.pid, connections: worker.connections };
+    this.#log.error(fields, `a worker process has said nothing for ${SILENCE / 1000} s and is ended`);
+    worker.kill();
+  }
+
+  #complainOfLate(): void {
+    this.#complaints.say(
+      { workers: this.#ready().length },
+      "no worker took connections in time: they were closed, for the mail system to connect again",
+    );
+  }
+
+  #replaceAfter(place: number, pause: number): void {
+    clearTimeout(this.#pausing.get(place));
+    this.#pausing.set(
+      place,
+      setTimeout(() => this.#replace(place), pause),
+    );
   }
 
   #replace(place: number): void {
+    this.#pausing.delete(place);
     const there = this.#active().some((worker) => worker.place === place);
     if (this.#closing || there || this.#running === null || place >= this.#running.workers) return;
     void this.#bringUp(this.#start(place, this.#running), null);

@@ -1,18 +1,13 @@
 /**
- * A worker as the supervisor has it: started, asked to do things, given connections, and told of when it ends.
+ * A worker as the supervisor has it: started, asked to do things, given connections, watched, and told of when it ends.
  *
  * Whatever is asked of a worker that ends, or does not answer in time, fails with a sentence.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import type { Socket } from "node:net";
 import { ProblemError } from "../yaml/problem.ts";
-import type { Call, FromWorker, HandedOver, ListenerPlace, Method, WorkerCalls } from "./messages.ts";
-
-/** A connection that was accepted and is to be handed to a worker. */
-export interface Accepted {
-  readonly place: ListenerPlace;
-  readonly socket: Socket;
-}
+import type { Accepted, Taker } from "./hand-over.ts";
+import type { Call, FromWorker, HandedOver, Method, Ping, WorkerCalls } from "./messages.ts";
+import { within } from "./within.ts";
 
 interface Pending {
   readonly resolve: (result: unknown) => void;
@@ -21,22 +16,33 @@ interface Pending {
 }
 
 const STANDARD_OUTPUT = 1;
+/** A connection on its way. */
+interface Taking {
+  readonly since: number;
+  readonly settle: (hasArrived: boolean) => void;
+}
 
 /** Nothing came of a call because the worker did not answer it. */
 export class Unanswered extends Error {}
 
-export class WorkerProcess {
+/** A worker is asked whether it is there every so many milliseconds. */
+const BEAT = 500;
+/** What it has said by its end is read within so many milliseconds. */
+const LAST_WORDS = 1000;
+
+export class WorkerProcess implements Taker {
   /** Its place among the workers, from 0. */
   readonly place: number;
   readonly startedAt = performance.now();
-  /** Resolves when it has ended, to what ended it: `signal SIGKILL`, `exit status 1`. */
+  /** Resolves when it has ended and all that it said was heard, to what ended it: `signal SIGKILL`, `exit status 1`. */
   readonly ended: Promise<string>;
   /** It takes connections. */
   isReady = false;
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, Pending>();
-  /** On their way. */
-  readonly #underway = new Set<Accepted>();
+  #taking: Taking | null = null;
+  /** What was on its way when it was asked whether it is there; null when it has answered. */
+  #asked: { readonly taking: Taking | null } | null = null;
   #calls = 0;
   #handed = 0;
   #endedConnections = 0;
@@ -48,18 +54,11 @@ export class WorkerProcess {
     const stdio = ["ignore", "pipe", "pipe", "ipc"] as const;
     this.#child = fork(process.argv[1] ?? "", ["worker"], { env, stdio: [...stdio, STANDARD_OUTPUT] });
     this.#child.on("message", (message: FromWorker) => this.#receive(message));
-    this.ended = new Promise((resolve) => {
-      this.#child.once("exit", (status, signal) => {
-        resolve(signal === null ? `exit status ${status}` : `signal ${signal}`);
-      });
-      // One that could not be started never exits.
-      this.#child.on("error", (error) => {
-        if (this.#child.pid === undefined) resolve(error.message);
-      });
-    });
+    this.ended = this.#end();
     void this.ended.then((how) => {
       this.isReady = false;
       this.#failAll(`the worker process has ended (${how})`);
+      this.#settleTaking(false);
     });
   }
 
@@ -67,14 +66,12 @@ export class WorkerProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** Connections that it has, or will have. */
   get connections(): number {
     return this.#handed - this.#endedConnections;
   }
 
-  /** Connections that have not reached it; when it has ended they never will. */
-  get underway(): readonly Accepted[] {
-    return [...this.#underway];
+  get takingSince(): number | null {
+    return this.#taking?.since ?? null;
   }
 
   /** Tells what it writes to its standard streams, a piece at a time. */
@@ -102,31 +99,83 @@ export class WorkerProcess {
     });
   }
 
-  hand(accepted: Accepted): void {
+  hand({ place, socket, at }: Accepted, more: boolean): Promise<boolean> {
     this.#handed++;
-    this.#underway.add(accepted);
-    const message: HandedOver = { connection: accepted.place };
-    this.#child.send(message, accepted.socket, undefined, (error) => {
-      // One that failed waits for the worker's end.
-      if (error === null) this.#underway.delete(accepted);
+    const since = performance.now();
+    const message: HandedOver = { connection: place, waited: since - at, more };
+    return new Promise((settle) => {
+      this.#taking = { since, settle };
+      // What was written to the channel has not arrived; one that could not even be written waits for the worker's end.
+      this.#child.send(message, socket, { keepOpen: true }, () => {});
     });
+  }
+
+  /**
+   * Asks it time and again whether it is there.
+   *
+   * @param silence milliseconds without a word after which it is not; counted in beats, so that it is not blamed for the
+   *   time in which this process could not listen
+   * @param onSilent told once
+   */
+  watch(silence: number, onSilent: () => void): void {
+    let beats = 0;
+    const timer = setInterval(() => {
+      if (this.#asked === null) {
+        beats = 0;
+        this.#asked = { taking: this.#taking };
+        const ping: Ping = { ping: true };
+        this.#child.send(ping, undefined, undefined, () => {});
+      } else if (++beats * BEAT >= silence) {
+        clearInterval(timer);
+        onSilent();
+      }
+    }, BEAT);
+    void this.ended.then(() => clearInterval(timer));
   }
 
   kill(): void {
     this.#child.kill("SIGKILL");
   }
 
+  /** Resolves to what ended it. */
+  async #end(): Promise<string> {
+    const closed = new Promise((resolve) => this.#child.once("close", resolve));
+    const how = await new Promise<string>((resolve) => {
+      this.#child.once("exit", (status, signal) => {
+        resolve(signal === null ? `exit status ${status}` : `signal ${signal}`);
+      });
+      // One that could not be started never exits.
+      this.#child.on("error", (error) => {
+        if (this.#child.pid === undefined) resolve(error.message);
+      });
+    });
+    await within(LAST_WORDS, closed);
+    return how;
+  }
+
+  /** What was handed to it before it was asked has arrived by now, or never will. */
+  #isThere(): void {
+    const taking = this.#asked?.taking ?? null;
+    this.#asked = null;
+    if (taking !== null && this.#taking === taking) this.#settleTaking(false);
+  }
+
   #receive(message: FromWorker): void {
-    if ("ended" in message) {
-      this.#endedConnections = message.ended;
-      return;
-    }
-    if ("failed" in message) {
+    if ("taken" in message) this.#settleTaking(true);
+    else if ("pong" in message) this.#isThere();
+    else if ("ended" in message) this.#endedConnections = message.ended;
+    else if ("failed" in message) {
       const { call, failed, problems } = message;
       this.#fail(call, problems === undefined ? new Error(failed) : new ProblemError(problems));
-      return;
-    }
-    this.#take(message.call)?.resolve(message.result);
+    } else this.#take(message.call)?.resolve(message.result);
+  }
+
+  #settleTaking(hasArrived: boolean): void {
+    const taking = this.#taking;
+    if (taking === null) return;
+    this.#taking = null;
+    if (!hasArrived) this.#handed--;
+    taking.settle(hasArrived);
   }
 
   #fail(call: number, error: Error): void {

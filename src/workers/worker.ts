@@ -45,6 +45,8 @@ class Worker {
   #longestDeadline = 0;
   /** By reader. */
   readonly #exports = new Map<number, AsyncIterator<string>>();
+  /** Connections that are here, but not read yet. */
+  #arriving = 0;
   #endedConnections = 0;
   #telling = false;
   #retiring = false;
@@ -70,13 +72,22 @@ class Worker {
 
   #receive(message: ToWorker, socket: unknown): void {
     if ("call" in message) void this.#answer(message);
+    else if ("ping" in message) say({ pong: true });
     // Whoever has gone before it was handed over leaves no socket.
-    else if (socket instanceof Socket) this.#accept(message, socket);
-    else this.#onEnded();
+    else this.#take(message, socket instanceof Socket ? socket : undefined);
   }
 
-  #accept({ connection }: HandedOver, socket: Socket): void {
-    this.#connections.accept(connection, socket);
+  /**
+   * Nothing is read from it before the supervisor can know that it is here: if this process ends first, another worker gets
+   * it unread.
+   */
+  #take(handed: HandedOver, socket: Socket | undefined): void {
+    this.#arriving++;
+    say({ taken: true }, () => {
+      this.#arriving--;
+      if (socket === undefined) this.#onEnded();
+      else this.#connections.accept(handed.connection, socket, handed);
+    });
   }
 
   async #answer({ call, method, parameter }: Call): Promise<void> {
@@ -194,7 +205,7 @@ class Worker {
   }
 
   #endIfIdle(): void {
-    if (this.#retiring && this.#connections.size === 0) void this.#stop(0);
+    if (this.#retiring && this.#connections.size + this.#arriving === 0) void this.#stop(0);
   }
 
   #abandoned(): void {
@@ -225,7 +236,8 @@ function isOwn({ store }: DecisionCache): boolean {
   return store.kind === "memory";
 }
 
-function say(message: FromWorker): void {
-  // The supervisor may be gone; who must know is told by the channel's end.
-  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+/** @param done the system has it; or the supervisor is gone, and who must know is told by the channel's end */
+function say(message: FromWorker, done: () => void = () => {}): void {
+  if (process.connected) process.send?.(message, undefined, undefined, done);
+  else done();
 }

@@ -19,6 +19,7 @@ import { latency } from "./lines/latency.ts";
 import { overload } from "./lines/overload.ts";
 import { remembered } from "./lines/remembered.ts";
 import { start } from "./lines/start.ts";
+import { storm } from "./lines/storm.ts";
 import { http2, pipelining, throughput } from "./lines/throughput.ts";
 import { workers } from "./lines/workers.ts";
 import { startService } from "./nginx.ts";
@@ -36,6 +37,7 @@ const LINES: readonly Line[] = [
   overload,
   start,
   workers,
+  storm,
   batching,
 ];
 

@@ -25,6 +25,23 @@ export interface PolicyLoad extends Pace {
   readonly pid: number;
 }
 
+/** Connections to a policy service on 127.0.0.1 that all begin at the same moment. */
+export interface StormLoad {
+  readonly port: number;
+  readonly connections: number;
+  /** Milliseconds after which it is given up. */
+  readonly patience: number;
+}
+
+export interface Storm {
+  /** When each connection had its first answer, in milliseconds from the beginning, the earliest first. */
+  readonly first: readonly number[];
+  /** Connections that had none. */
+  readonly unanswered: number;
+  /** All answers meanwhile. */
+  readonly answers: number;
+}
+
 /** Calls by undici's `dispatch` and nothing else. */
 export interface DirectLoad extends Pace {
   readonly origin: string;

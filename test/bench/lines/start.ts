@@ -29,7 +29,8 @@ export const start: Line = {
   },
 };
 
-async function decide(port: number): Promise<void> {
+/** One request, over a connection of its own. */
+export async function decide(port: number): Promise<void> {
   const socket = createConnection({ host: "127.0.0.1", port });
   socket.write("request=smtpd_access_policy\nsender=a@example.net\nrecipient=b@example.org\n\n");
   const [reply] = await once(socket, "data");
