@@ -70,7 +70,7 @@ export class HandOver {
 
   /** @returns why the connection is not taken */
   accept(accepted: Accepted): string | undefined {
-    if (this.#takers.length > 0 && this.#takers.every(({ connections }) => connections >= this.most)) {
+    if (this.#takers.length > 0 && this.#waiting.length >= this.#places()) {
       return `each worker has ${this.most} connections, which is all that the open files allow`;
     }
     if (this.#waiting.length + this.#underway.size >= this.#room) {
@@ -93,6 +93,11 @@ export class HandOver {
     this.#isOver = true;
     for (const { socket } of this.#waiting) socket.destroy();
     this.#waiting = [];
+  }
+
+  /** How many connections the workers could take. */
+  #places(): number {
+    return this.#takers.reduce((sum, { connections }) => sum + Math.max(0, this.most - connections), 0);
   }
 
   /** Whether others follow is seen in the next turn. */

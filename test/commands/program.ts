@@ -19,6 +19,10 @@ const PATIENCE = 15_000;
 interface ProgramOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** How many files it may have open. */
+  readonly files?: number;
+  /** … unless it raises that limit itself. */
+  readonly softFiles?: number;
   /** Another copy of the command. */
   readonly command?: string;
 }
@@ -79,8 +83,13 @@ export class Program {
   stdout = "";
   stderr = "";
 
-  constructor(args: readonly string[], { cwd, env = {}, command = COMMAND }: ProgramOptions = {}) {
-    this.child = spawn(process.execPath, [command, ...args], {
+  constructor(
+    args: readonly string[],
+    { cwd, env = {}, files, softFiles, command = COMMAND }: ProgramOptions = {},
+  ) {
+    const limits = [files && `ulimit -n ${files}`, softFiles && `ulimit -Sn ${softFiles}`, 'exec "$@"'];
+    const shell = ["-c", limits.filter(Boolean).join(" && "), "sh", process.execPath, command, ...args];
+    this.child = spawn("sh", shell, {
       cwd,
       env: { ...process.env, ...env },
       stdio: "pipe",
@@ -92,8 +101,8 @@ export class Program {
     (this.child.stderr as Readable).setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
     });
-    const limit = setTimeout(() => this.child.kill("SIGKILL"), 4 * PATIENCE);
-    void this.ended.then(() => clearTimeout(limit));
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), 4 * PATIENCE);
+    void this.ended.then(() => clearTimeout(timer));
     onTestFinished(async () => {
       this.child.kill("SIGKILL");
       await this.ended;
@@ -101,8 +110,12 @@ export class Program {
   }
 
   /** `serve` with the configuration of `site`, once it has said that it is started. */
-  static async serve(site: Site, args: readonly string[] = []): Promise<Program> {
-    const program = new Program(["serve", "-c", site.config, ...args]);
+  static async serve(
+    site: Site,
+    args: readonly string[] = [],
+    options: ProgramOptions = {},
+  ): Promise<Program> {
+    const program = new Program(["serve", "-c", site.config, ...args], options);
     await program.logged({ msg: "started" });
     return program;
   }
