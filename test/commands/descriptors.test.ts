@@ -34,7 +34,7 @@ describe("with few file descriptors", () => {
         deadline: "10s",
       };
       await site.write("pfxbridge.yaml", {
-        listen: [...ANY_PORT, "unix:" + site.path("policy")],
+        listen: [...ANY_PORT, `unix:${site.path("policy")}`],
         workers,
         services: { corp },
       });

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { PolicyClient } from "../support/policy-client.ts";
-import { type Program, Site, until } from "./program.ts";
+import { type Program, until } from "./program.ts";
 import { decider, gone, isAlive, REQUEST, supervised } from "./workers.ts";
 
 /** As long as the longest decision of these configurations may take, in milliseconds. */
