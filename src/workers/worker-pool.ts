@@ -57,7 +57,7 @@ const PAUSE_OF_ALL = 100;
 /** One that says nothing for so many milliseconds is ended. */
 const SILENCE = 3_000;
 /** That connections may wait for a worker where no service has a deadline, in milliseconds. */
-const PATIENCE = 3_000;
+const PATIENCE = 10_000;
 
 export class WorkerPool implements Engine {
   readonly handOver = new HandOver(() => this.#complainOfLate());
