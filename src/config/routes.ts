@@ -1,4 +1,5 @@
 /** `routes`: which service, or which action, answers what. Conditions are compiled here, once. */
+import { refusingPart } from "../expression/all-recipients.ts";
 import { type Condition, compileCondition, ExpressionError } from "../expression/expression.ts";
 import { createScope } from "../expression/scope.ts";
 import { suggestion } from "../text/nearest.ts";
@@ -112,7 +113,7 @@ function readTarget(
 /** Undefined, and a problem in the report, when the text is no condition. */
 function readCondition(text: string, path: Path, report: Report): Condition | undefined {
   try {
-    return compileCondition(text, createScope("request", []));
+    return refusingPart(compileCondition(text, createScope("request", [])));
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     report.error(path, error.message, { offset: error.offset });

@@ -5,6 +5,7 @@ import { callKey, textKey } from "../cache/key.ts";
 import type { Store } from "../cache/store.ts";
 import type { CacheConfig } from "../config/cache.ts";
 import type { AuthConfig, ServiceConfig } from "../config/config.ts";
+import { needsAllRecipients, recipientsProblem } from "../expression/all-recipients.ts";
 import type { Template } from "../expression/template.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { isFailure, type Mapping, type Subject } from "../mapping/mapping.ts";
@@ -62,12 +63,18 @@ function keyOfCall(scope: readonly string[], mapping: Mapping): KeyOf {
 
 function keyOfTemplate(scope: readonly string[], template: Template): KeyOf {
   const key = textKey(scope);
+  const whole = needsAllRecipients(template.names);
+  const failure = (reason: string): Failure => ({
+    cause: "mapping_error",
+    detail: `cache.key cannot be made from this request: ${reason}`,
+  });
   return (_call, subject: Subject): string | Failure => {
     try {
-      return key(template.render(requestVariables(subject, NO_PARAMETERS)));
+      const variables = requestVariables(subject, NO_PARAMETERS);
+      const problem = whole ? recipientsProblem(variables) : null;
+      return problem === null ? key(template.render(variables)) : failure(problem);
     } catch (error) {
-      const detail = `cache.key cannot be made from this request: ${(error as Error).message}`;
-      return { cause: "mapping_error", detail };
+      return failure((error as Error).message);
     }
   };
 }

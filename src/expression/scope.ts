@@ -36,6 +36,7 @@ const COMMON_TYPES: ReadonlyMap<string, string> = new Map([
   ...ATTRIBUTE_TYPES,
   ["attributes", "map<string, string>"],
   ["recipients", "list<string>"],
+  ["recipients_complete", "bool"],
   ["listener", "string"],
   ["request_id", "string"],
   ["now", "string"],

@@ -2,6 +2,7 @@
  * The values that expressions see. Nothing is worked out before an expression asks for it: making them costs one object.
  */
 import type { Subject } from "../mapping/mapping.ts";
+import { hasAllRecipients } from "../postfix/request.ts";
 import { ATTRIBUTE_TYPES } from "./scope.ts";
 
 /** Variables by name, as `createScope` lists them. */
@@ -77,6 +78,10 @@ class RequestVariables {
 
   get recipients(): readonly string[] {
     return this.#subject.request.recipients;
+  }
+
+  get recipients_complete(): boolean {
+    return hasAllRecipients(this.#subject.request);
   }
 
   get listener(): string {

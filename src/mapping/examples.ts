@@ -77,14 +77,18 @@ function describe(outcome: Verdict | Failure): string {
     : `${outcome.action} (rule ${outcome.rule})`;
 }
 
-/** The policy request that an example's attributes stand for. `recipients` and `listener` may be among them. */
+/**
+ * The policy request that an example's attributes stand for. `recipients` and `listener` may be among them, and
+ * `recipients_complete`, where the recipients are not as complete as they look by `recipient_count`.
+ */
 function exampleSubject(values: ExampleDefinition["request"]): Subject {
-  const { recipients, listener = "example", ...rest } = values;
+  const { recipients, recipients_complete: complete, listener = "example", ...rest } = values;
   const attributes = new Map(Object.entries(rest).map(([name, value]) => [name, String(value)]));
   const recipient = attributes.get("recipient") ?? "";
   const list = Array.isArray(recipients) ? recipients : recipient === "" ? [] : [recipient];
+  const rcpts = complete === undefined ? list.length : complete === true ? Number.POSITIVE_INFINITY : -1;
   return {
-    request: { attributes, listener: String(listener), recipients: list },
+    request: { attributes, listener: String(listener), recipients: list, rcpts },
     requestId: EXAMPLE_REQUEST_ID,
     now: EXAMPLE_NOW,
   };

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { fileProblem, readTrusted } from "../config/permissions.ts";
+import { needsAllRecipients, recipientsProblem } from "../expression/all-recipients.ts";
 import { createScope } from "../expression/scope.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { runsAsRoot } from "../files/hands.ts";
@@ -18,13 +19,13 @@ import { checkShape } from "../yaml/schema.ts";
 import { type Example, type ExampleResult, runExamples } from "./examples.ts";
 import { isShipped } from "./find.ts";
 import { importProblem } from "./imports.ts";
-import type { Mapping } from "./mapping.ts";
+import type { Mapping, Subject } from "./mapping.ts";
 import { loadModuleMapping } from "./module.ts";
 import { exampleParameters, resolveParameters } from "./parameters.ts";
 import { probeMapping } from "./probes.ts";
 import type { ReplyOptions } from "./reply.ts";
 import { type CompiledRequest, compileRequest } from "./request.ts";
-import { applyRules, compileRules, judgeByReplyAlone, type Rule } from "./rules.ts";
+import { applyRules, compileRules, judgeByReplyAlone, namesInRules, type Rule } from "./rules.ts";
 import { type MappingDefinition, mappingSchema } from "./schema.ts";
 import { warnOfExamples, warnOfRules } from "./warnings.ts";
 
@@ -227,6 +228,7 @@ function bindMapping(
   secrets: ReadonlyMap<string, string>,
   options: ReplyOptions,
 ): Mapping {
+  const render = (subject: Subject) => request.render(requestVariables(subject, parameters, secrets));
   return {
     name,
     file,
@@ -234,7 +236,12 @@ function bindMapping(
     names: request.names,
     soap,
     judgesByReplyAlone: judgeByReplyAlone(rules),
-    render: (subject) => request.render(requestVariables(subject, parameters, secrets)),
+    render: needsAllRecipients(new Set([...request.names, ...namesInRules(rules)]))
+      ? (subject) => {
+          const problem = recipientsProblem(requestVariables(subject, parameters));
+          return problem === null ? render(subject) : { cause: "mapping_error", detail: problem };
+        }
+      : render,
     interpret: (reply, subject) => applyRules(rules, reply, subject, parameters, options),
   };
 }

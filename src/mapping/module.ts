@@ -13,8 +13,10 @@
  */
 import { statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { needsAllRecipients, recipientsProblem } from "../expression/all-recipients.ts";
+import { requestVariables } from "../expression/variables.ts";
 import { sanitizeText } from "../postfix/action.ts";
-import { ATTRIBUTE_NAMES, INTEGER_ATTRIBUTES } from "../postfix/request.ts";
+import { ATTRIBUTE_NAMES, hasAllRecipients, INTEGER_ATTRIBUTES } from "../postfix/request.ts";
 import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
 import type { Failure } from "../upstream/failure.ts";
 import { ProblemError } from "../yaml/problem.ts";
@@ -83,12 +85,12 @@ async function render(
 ): Promise<UpstreamRequest | Failure> {
   const failed = (detail: string): Failure => ({ cause: "mapping_error", detail: `toRequest: ${detail}` });
   try {
-    const call = checkCall(
-      await toRequest({
-        ...requestObject(subject, options.parameters),
-        secret: Object.fromEntries(options.secrets),
-      }),
-    );
+    const request = new RequestObject(subject, options.parameters, {
+      secret: Object.fromEntries(options.secrets),
+    });
+    const call = checkCall(await toRequest(request.object));
+    const problem = request.problem();
+    if (problem !== null) return failed(problem);
     return "problem" in call ? failed(call.problem) : call;
   } catch (error) {
     return failed(thrownMessage(error));
@@ -105,7 +107,10 @@ async function interpret(
   // The same causes as with rules: a reply that nobody could make anything of has its status's cause.
   const unanswered = (detail: string) => replyFailure(reply, sanitizeText(`toAction: ${detail}`));
   try {
-    const action = await toAction(replyObject(reply, options), requestObject(subject, options.parameters));
+    const request = new RequestObject(subject, options.parameters);
+    const action = await toAction(replyObject(reply, options), request.object);
+    const problem = request.problem();
+    if (problem !== null) return { ...unanswered(problem), cause: "mapping_error" };
     if (typeof action !== "string") return unanswered("it must give an action as text, such as DUNNO");
     const checked = untrustedAction(action, allow);
     if (typeof checked === "string") return { action: checked, rule: 0 };
@@ -115,28 +120,55 @@ async function interpret(
   }
 }
 
-/** The policy request under the names that expressions have for it. */
-function requestObject(
-  { request, requestId, now }: Subject,
-  parameters: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const attributes: Record<string, string> = Object.create(null);
-  for (const [name, value] of request.attributes) attributes[name] = value;
-  const object: Record<string, unknown> = {};
-  for (const name of ATTRIBUTE_NAMES) {
-    const value = attributes[name] ?? "";
-    object[name] = INTEGER_ATTRIBUTES.includes(name) ? integer(value) : value;
+/** The policy request under the names that expressions have for it, and whether its recipients were used rightly. */
+class RequestObject {
+  readonly object: Readonly<Record<string, unknown>>;
+  readonly #subject: Subject;
+  readonly #read = new Set<string>();
+
+  /** @param more members that only a request has */
+  constructor(subject: Subject, parameters: Readonly<Record<string, unknown>>, more: object = {}) {
+    this.#subject = subject;
+    const { request, requestId, now } = subject;
+    const attributes: Record<string, string> = Object.create(null);
+    for (const [name, value] of request.attributes) attributes[name] = value;
+    const object: Record<string, unknown> = {};
+    for (const name of ATTRIBUTE_NAMES) {
+      const value = attributes[name] ?? "";
+      object[name] = INTEGER_ATTRIBUTES.includes(name) ? integer(value) : value;
+    }
+    this.object = {
+      ...object,
+      attributes,
+      ...NO_RECIPIENTS,
+      listener: request.listener,
+      request_id: requestId,
+      now: new Date(now).toISOString(),
+      param: { ...parameters },
+      ...more,
+    };
+    this.#watch("recipients", [...request.recipients]);
+    this.#watch("recipients_complete", hasAllRecipients(request));
   }
-  return {
-    ...object,
-    attributes,
-    recipients: [...request.recipients],
-    listener: request.listener,
-    request_id: requestId,
-    now: new Date(now).toISOString(),
-    param: { ...parameters },
-  };
+
+  /** Why nothing may come of it: only a part of the recipients is known, and the module asked for them without that. */
+  problem(): string | null {
+    if (!needsAllRecipients(this.#read)) return null;
+    return recipientsProblem(requestVariables(this.#subject, NO_PARAMETERS));
+  }
+
+  #watch(name: keyof typeof NO_RECIPIENTS, value: unknown): void {
+    const get = () => {
+      this.#read.add(name);
+      return value;
+    };
+    Object.defineProperty(this.object, name, { get, enumerable: true });
+  }
 }
+
+/** What is watched, in its place among the others. */
+const NO_RECIPIENTS = { recipients: null, recipients_complete: null };
+const NO_PARAMETERS: ReadonlyMap<string, unknown> = new Map();
 
 function integer(text: string): number {
   return /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;

@@ -1,6 +1,7 @@
 /**
  * Renders a mapping for the policy requests that its author did not think of: the bounce, which has no sender, and DATA
- * with several recipients, at which Postfix names none. `pfxbridge check` shows what fails.
+ * with several recipients, at which Postfix names none, and of which not all need be known. `pfxbridge check` shows what
+ * fails.
  */
 import { EXAMPLE_NOW, EXAMPLE_REQUEST_ID } from "./examples.ts";
 import { isFailure, type Mapping, type Subject } from "./mapping.ts";
@@ -47,11 +48,22 @@ const PROBES: readonly Probe[] = [
     },
     recipients: ["one@example.org", "two@example.org"],
   },
+  {
+    what: "DATA with recipients that Postfix did not ask about at RCPT, or not on the same connection",
+    attributes: {
+      ...COMMON,
+      protocol_state: "DATA",
+      sender: "user@example.net",
+      recipient: "",
+      recipient_count: "3",
+    },
+    recipients: ["one@example.org"],
+  },
 ];
 
-/** One sentence for each kind of policy request for which no call can be made. */
+/** One sentence for each reason why no call can be made, with the kind of policy request. */
 export async function probeMapping(mapping: Mapping): Promise<readonly string[]> {
-  const findings: string[] = [];
+  const findings = new Map<string, string>();
   for (const { what, attributes, recipients } of PROBES) {
     const subject: Subject = {
       request: { attributes: new Map(Object.entries(attributes)), listener: "check", recipients },
@@ -59,7 +71,8 @@ export async function probeMapping(mapping: Mapping): Promise<readonly string[]>
       now: EXAMPLE_NOW,
     };
     const call = await mapping.render(subject);
-    if (isFailure(call)) findings.push(`no call can be made for ${what}: ${call.detail}`);
+    if (!isFailure(call) || findings.has(call.detail)) continue;
+    findings.set(call.detail, `no call can be made for ${what}: ${call.detail}`);
   }
-  return findings;
+  return [...findings.values()];
 }

@@ -60,9 +60,12 @@ const OF_THE_REPLY: ReadonlySet<string> = new Set(["status", "headers", "body", 
 
 /** Whether the rules look at nothing but the reply. */
 export function judgeByReplyAlone(rules: readonly Rule[]): boolean {
-  return rules.every(({ condition, action }) =>
-    [...(condition?.names ?? []), ...action.names].every((name) => OF_THE_REPLY.has(name)),
-  );
+  return namesInRules(rules).every((name) => OF_THE_REPLY.has(name));
+}
+
+/** The variables that the rules read. */
+export function namesInRules(rules: readonly Rule[]): readonly string[] {
+  return rules.flatMap(({ condition, action }) => [...(condition?.names ?? []), ...action.names]);
 }
 
 function compileWhen(text: string, index: number, context: RulesContext): Condition | undefined {

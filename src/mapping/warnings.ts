@@ -46,7 +46,12 @@ function onlyDenies(when: string): boolean {
   return !CONTENT.some((name) => new RegExp(String.raw`\b${name}\b`).test(rest));
 }
 
-const EXAMPLE_NAMES: ReadonlySet<string> = new Set([...ATTRIBUTE_NAMES, "recipients", "listener"]);
+const EXAMPLE_NAMES: ReadonlySet<string> = new Set([
+  ...ATTRIBUTE_NAMES,
+  "recipients",
+  "recipients_complete",
+  "listener",
+]);
 
 /** An attribute that Postfix does not send may be a slip, and the example then shows something else than it seems to. */
 export function* warnOfExamples(examples: readonly ExampleDefinition[]): Iterable<[Path, string]> {

@@ -207,7 +207,8 @@ export class PolicyConnection {
     const context = this.#context;
     context.requests += 1;
     const recipients = this.#recipients.of(attributes);
-    const request: PolicyRequest = { attributes, listener: context.listener, recipients };
+    const rcpts = this.#recipients.rcptsOf(attributes);
+    const request: PolicyRequest = { attributes, listener: context.listener, recipients, rcpts };
     const startedAt = this.#heldSince ?? performance.now();
     this.#heldSince = null;
     let answer: Answer | Promise<Answer>;

@@ -70,6 +70,26 @@ export interface PolicyRequest {
    * `instance` that this connection answered at RCPT; `recipients` in expressions.
    */
   readonly recipients: readonly string[];
+  /**
+   * For how many RCPT commands the recipients stand at least: more than there are recipients, where one was given
+   * twice. As many as there are recipients where it is left out.
+   */
+  readonly rcpts?: number;
+}
+
+/**
+ * Whether `recipients` is all of them: it stands for as many RCPTs as Postfix says that it took (`recipient_count`, which is
+ * 0 before DATA). At DATA and END-OF-MESSAGE there is always one.
+ */
+export function hasAllRecipients({
+  attributes,
+  recipients,
+  rcpts = recipients.length,
+}: PolicyRequest): boolean {
+  const state = attributes.get("protocol_state");
+  const least = state === "DATA" || state === "END-OF-MESSAGE" ? 1 : 0;
+  const count = attributes.get("recipient_count") ?? "";
+  return rcpts >= least && (count === "" || rcpts >= Number(count));
 }
 
 /** The value of an attribute, empty where Postfix sent none. */

@@ -79,4 +79,25 @@ describe("routes", () => {
     expect(await answering.ask()).toMatch(/^DEFER 4\.3\.0 /);
     expect(corp.calls).toEqual([]);
   });
+
+  it.each([
+    ['!("ceo@example.org" in recipients)', "DEFER mapping_error"],
+    ['recipients_complete && !("ceo@example.org" in recipients)', "REJECT not all are known"],
+  ])("that reads recipients does not match on a part of them: %s", async (when, expected) => {
+    const one = await permitting();
+    const { ask } = await open(
+      {
+        services: { one: { url: one.url, mapping: "./gate.yaml" } },
+        routes: [
+          { when, service: "one", on_failure: "DEFER ${cause}" },
+          { when: "size == 1", service: "one" },
+          { action: "REJECT not all are known" },
+        ],
+      },
+      FILES,
+    );
+    const data = { protocol_state: "DATA", recipient: "bob@example.org" };
+    expect(await ask({ ...data, recipient_count: "1" })).toBe("DUNNO");
+    expect(await ask({ ...data, recipient_count: "3" })).toBe(expected);
+  });
 });

@@ -94,8 +94,21 @@ describe("the question", () => {
 
   it("names the recipients where Postfix names none", async () => {
     const recipients = ["b@example.org", "c@example.org"];
-    const question = await asked({ protocol_state: "DATA", sender: "a@example.net" }, recipients);
-    expect(question.resource).toEqual({ type: "mail_server", id: "postfix", properties: { recipients } });
+    const data = { protocol_state: "DATA", sender: "a@example.net", recipient_count: "2" };
+    expect((await asked(data, recipients)).resource).toEqual({
+      type: "mail_server",
+      id: "postfix",
+      properties: { recipients, recipients_complete: true, recipient_count: 2 },
+    });
+  });
+
+  it("says that there are more where not all are known", async () => {
+    const data = { protocol_state: "DATA", sender: "a@example.net", recipient_count: "3" };
+    expect((await asked(data, ["b@example.org"])).resource.properties).toEqual({
+      recipients: ["b@example.org"],
+      recipients_complete: false,
+      recipient_count: 3,
+    });
   });
 
   it("tells who logged in from who claims that name as sender", async () => {
