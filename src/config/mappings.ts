@@ -14,8 +14,9 @@ export async function readMapping(
   {
     mapping: raw,
     max_xml_size: maxXmlSize,
+    max_json_size: maxJsonSize,
     secrets: rawSecrets,
-  }: Pick<RawService, "mapping" | "max_xml_size" | "secrets">,
+  }: Pick<RawService, "mapping" | "max_xml_size" | "max_json_size" | "secrets">,
   secrets: Readonly<Record<string, Secret>>,
   path: Path,
   report: Report,
@@ -31,6 +32,7 @@ export async function readMapping(
         file,
         parameters,
         maxXmlSize,
+        maxJsonSize,
         // Of one that cannot be had it is known that it is meant to be there.
         secrets: { names: Object.keys(rawSecrets), values: revealed(secrets) },
         ...(report.owner !== undefined && { owner: report.owner }),

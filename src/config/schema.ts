@@ -78,6 +78,7 @@ const service = z.strictObject({
   http2: z.boolean().default(false),
   max_reply_size: size().default(1024 * 1024),
   max_xml_size: size().default(64 * 1024),
+  max_json_size: size().default(256 * 1024),
   max_connection_age: duration(1000).default(5 * 60_000),
   on_failure: onFailure.default("fail-closed"),
   headers: z.record(z.string(), secret).default({}),

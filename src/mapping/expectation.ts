@@ -5,6 +5,8 @@
  * compared as values, XML without white space between elements.
  */
 import { isDeepStrictEqual } from "node:util";
+import { JsonError, parseJson } from "../expression/json.ts";
+import { toJson } from "../expression/text.ts";
 import { excerpt } from "../text/excerpt.ts";
 import { oneLine } from "../text/one-line.ts";
 import type { UpstreamRequest } from "../upstream/exchange.ts";
@@ -83,9 +85,10 @@ function parseFields(text: string): Fields {
 
 function parsedJson(body: string | null): unknown {
   try {
-    return JSON.parse(body ?? "");
-  } catch {
-    return body;
+    return parseJson(body ?? "");
+  } catch (error) {
+    if (error instanceof JsonError) return body;
+    throw error;
   }
 }
 
@@ -142,6 +145,6 @@ const LONGEST_SHOWN = 2_000;
 
 function shown(value: unknown, quoted: boolean): string {
   if (value === undefined) return "nothing";
-  const text = typeof value === "string" && value !== "" && !quoted ? value : JSON.stringify(value);
+  const text = typeof value === "string" && value !== "" && !quoted ? value : toJson(value);
   return oneLine(text, LONGEST_SHOWN);
 }

@@ -37,6 +37,8 @@ export interface LoadOptions {
   readonly parameters: Readonly<Record<string, unknown>>;
   /** The largest XML reply that is parsed, in bytes; parsing blocks the process. Default: 64 KiB. */
   readonly maxXmlSize?: number;
+  /** The same for JSON. Default: 256 KiB. */
+  readonly maxJsonSize?: number;
   /** What the service's `secrets` names; absent: the mapping is looked at alone, and any name may be one. */
   readonly secrets?: Secrets;
   /** Whose, besides root's, files may be that root uses: the user that the bridge will be. */
@@ -91,7 +93,7 @@ const MAX_FILE_SIZE = 256 * 1024;
 export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> {
   const { name, file, owner } = options;
   const root = runsAsRoot() && !isShipped(file);
-  const reply = options.maxXmlSize === undefined ? {} : { xmlLimit: options.maxXmlSize };
+  const reply: ReplyOptions = { xmlLimit: options.maxXmlSize, jsonLimit: options.maxJsonSize };
   if (/\.m?js$/.test(file)) {
     const problem = fileProblem(file, root, owner) ?? (root ? importProblem(file, owner) : undefined);
     if (problem !== undefined) throw unusable(file, problem);

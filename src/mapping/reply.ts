@@ -5,9 +5,9 @@
  * such throws `UnreadableReply` when it is asked for, and `unreadable` then says why: the expression engine's `||` would
  * swallow the exception, but a reply that was needed and could not be read must not lead to a permit.
  */
+import { JSON_LIMIT, JsonError, parseJson, parseJsonForExpressions } from "../expression/json.ts";
 import type { UpstreamReply } from "../upstream/exchange.ts";
 import { type ContentType, charsetOf, decodeText, readContentType } from "./charset.ts";
-import { JsonError, parseJson, parseJsonForExpressions } from "./json.ts";
 import { openEnvelope, type SoapFault } from "./soap.ts";
 import { parseXml, XML_LIMIT, XmlError } from "./xml.ts";
 import { xmlMembers } from "./xmltree.ts";
@@ -16,7 +16,9 @@ export class UnreadableReply extends Error {}
 
 export interface ReplyOptions {
   /** The largest XML body that is parsed, in bytes. Parsing blocks the process. */
-  readonly xmlLimit?: number;
+  readonly xmlLimit?: number | undefined;
+  /** The same for JSON. */
+  readonly jsonLimit?: number | undefined;
   /** For modules: JSON as plain objects, whatever their members' names. */
   readonly plain?: boolean;
 }
@@ -95,6 +97,8 @@ export class ReplyView {
   }
 
   #json(text: string): Content {
+    const limit = this.#options.jsonLimit ?? JSON_LIMIT;
+    if (this.#reply.body.length > limit) this.#tooLarge("JSON", limit, "max_json_size");
     try {
       return { body: this.#options.plain ? parseJson(text) : parseJsonForExpressions(text), fault: null };
     } catch (error) {
@@ -105,7 +109,7 @@ export class ReplyView {
 
   #xml(text: string): Content {
     const limit = this.#options.xmlLimit ?? XML_LIMIT;
-    if (this.#reply.body.length > limit) this.#fail(`the reply is XML of more than ${limit} bytes`);
+    if (this.#reply.body.length > limit) this.#tooLarge("XML", limit, "max_xml_size");
     try {
       const root = parseXml(text, limit);
       return openEnvelope(root) ?? { body: xmlMembers([root]), fault: null };
@@ -121,6 +125,12 @@ export class ReplyView {
     const contentType = this.#contentTypeOf();
     const charset = charsetOf(bytes, contentType, formatOf(contentType.type) !== "json");
     return decodeText(bytes, charset) ?? this.#fail(`the reply's character set "${charset}" is not known`);
+  }
+
+  #tooLarge(format: string, limit: number, key: string): never {
+    return this.#fail(
+      `the reply is ${format} of more than ${limit} bytes; ${key} of the service allows more, at the cost of others' time`,
+    );
   }
 
   #fail(reason: string): never {

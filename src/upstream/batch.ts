@@ -5,6 +5,8 @@
  * It stands before a caller and has the same face, so that a decision doesn't know of it. Each call gets its own
  * evaluation as if it had been the only one; what a batch cannot answer is asked alone, within the deadline.
  */
+import { JsonError, parseJson } from "../expression/json.ts";
+import { toJson } from "../expression/text.ts";
 import type { CallResult, Interpret } from "./call.ts";
 import { Deadline } from "./deadline.ts";
 import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
@@ -188,16 +190,17 @@ function evaluationsIn(reply: UpstreamReply): Evaluations | Failure {
   if (reply.status !== 200) return failure(`HTTP status ${reply.status} for a batch of evaluations`);
   let parsed: unknown;
   try {
-    parsed = JSON.parse(reply.body.toString("utf8"));
-  } catch {
-    return failure("the reply to a batch of evaluations is no JSON");
+    parsed = parseJson(reply.body.toString("utf8"));
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    return failure(`the reply to a batch of evaluations is not readable as JSON: ${error.message}`);
   }
   const list = (parsed as { evaluations?: unknown } | null)?.evaluations;
   if (!Array.isArray(list)) return failure('the reply to a batch of evaluations has no list "evaluations"');
   return {
     evaluations: list.map((evaluation: unknown) =>
       isObject(evaluation)
-        ? { status: 200, headers: reply.headers, body: Buffer.from(JSON.stringify(evaluation)) }
+        ? { status: 200, headers: reply.headers, body: Buffer.from(toJson(evaluation)) }
         : undefined,
     ),
   };

@@ -171,3 +171,25 @@ describe("a module", () => {
     expect(await second.interpret(json(200, {}), subject())).toEqual({ action: "REJECT", rule: 0 });
   });
 });
+
+describe("JSON in a module", () => {
+  const asJson = (text: string) => reply(200, text, { "content-type": "application/json" });
+
+  it("has integers beyond 2^53 as bigint, and beyond 64 bits as text", async () => {
+    const given = asJson('{"small":5,"big":9007199254740993,"huge":12345678901234567890123,"__proto__":1}');
+    const types =
+      "({ body }) => `REJECT ${[body.small, body.big, body.huge].map((n) => typeof n + n)} ${body.hasOwnProperty('__proto__')}`";
+    expect(await action(types, given)).toEqual({
+      action: "REJECT number5,bigint9007199254740993,string12345678901234567890123 true",
+      rule: 0,
+    });
+  });
+
+  it("that says two things is a bad_reply", async () => {
+    const given = asJson('{"ok":false,"ok":true}');
+    expect(await action("({ body }) => (body.ok ? 'DUNNO' : 'REJECT')", given)).toMatchObject({
+      cause: "bad_reply",
+      detail: expect.stringContaining('the member "ok" stands twice'),
+    });
+  });
+});

@@ -62,9 +62,19 @@ describe("the body of a reply", () => {
       /nested deeper than 100/,
     ],
     [
-      "JSON of 1 MB of open objects",
-      typed("application/json", '{"a":'.repeat(200_000)),
+      "JSON of 250 KB of open objects",
+      typed("application/json", '{"a":'.repeat(50_000)),
       /nested deeper than 100/,
+    ],
+    [
+      "JSON that says two things",
+      typed("application/json", '{"allowed":false,"\\u0061llowed":true}'),
+      /not readable as JSON: the member "allowed" stands twice/,
+    ],
+    [
+      "JSON of more than 256 KiB",
+      typed("application/json", `"${"x".repeat(256 * 1024)}"`),
+      /JSON of more than 262144 bytes; max_json_size/,
     ],
     ["cut-off XML", xml(200, "<a><Decision>Permit"), /not readable as XML/],
     ["an entity bomb", xml(200, '<!DOCTYPE a [<!ENTITY b "cc">]><a>&b;</a>'), /DOCTYPE/],
@@ -91,6 +101,15 @@ describe("the body of a reply", () => {
     const large = xml(200, `<a>${"x".repeat(70_000)}</a>`);
     expect(() => new ReplyView(large).body).toThrow(/65536/);
     expect(new ReplyView(large, { xmlLimit: 100_000 }).body).toEqual(map({ a: "x".repeat(70_000) }));
+  });
+
+  it("is JSON up to its limit, in bytes", () => {
+    const exactly = typed("application/json", `"${"é".repeat((256 * 1024 - 2) / 2)}"`);
+    expect(exactly.body).toHaveLength(256 * 1024);
+    expect(new ReplyView(exactly).body).toHaveLength(exactly.body.length / 2 - 1);
+    expect(() => new ReplyView(exactly, { jsonLimit: 256 * 1024 - 1 }).body).toThrow(/262143 bytes/);
+    const large = json(200, { a: "x".repeat(300_000) });
+    expect(new ReplyView(large, { jsonLimit: 1024 * 1024 }).body).toEqual({ a: "x".repeat(300_000) });
   });
 
   it("allows brackets without end inside JSON strings", () => {

@@ -253,3 +253,49 @@ describe("a failure", () => {
     }
   });
 });
+
+describe("numbers in a reply", () => {
+  const number = (n: string) => reply(200, `{"n":${n}}`, { "content-type": "application/json" });
+
+  it.each([
+    ["9007199254740993", "body.n == 9007199254740993", true],
+    ["9007199254740993", "body.n == 9007199254740992", false],
+    ["9007199254740992", "body.n == 9007199254740992", true],
+    ["9007199254740993", "body.n > 9007199254740992", true],
+    ["9007199254740993", "body.n in [9007199254740992, 9007199254740993]", true],
+    ["9007199254740992", "body.n in [9007199254740991, 9007199254740993]", false],
+    ["-9223372036854775808", "body.n < -9223372036854775807", true],
+    ["9007199254740993", "int(body.n) - 9007199254740992 == 1", true],
+    ["9007199254740993", 'string(body.n) == "9007199254740993"', true],
+    ["9007199254740993", 'json(body) == "{\\"n\\":9007199254740993}"', true],
+    ["5", "body.n == 5 && int(body.n) + 1 == 6 && body.n < 5.5", true],
+    ["12345678901234567890123", 'body.n == "12345678901234567890123"', true],
+  ])("%s: %s is %s", async (n, when, expected) => {
+    const mapping = await withRules(
+      `- { when: ${JSON.stringify(when)}, action: REJECT }\n- { when: status == 200, action: INFO }`,
+    );
+    expect(await mapping.interpret(number(n), subject())).toMatchObject({
+      action: expected ? "REJECT" : "INFO",
+    });
+  });
+
+  it.each(["9007199254740993", "-9223372036854775808", "12345678901234567890123", "0.5", "10"])(
+    "%s stands so in a text",
+    async (n) => {
+      const mapping = await withRules(
+        '- { when: status == 200, action: "REJECT ${body.n} of ${json(body.n)}" }',
+      );
+      const json = /^\d{20,}$/.test(n) ? `"${n}"` : n;
+      expect(await mapping.interpret(number(n), subject())).toMatchObject({
+        action: `REJECT ${n} of ${json}`,
+      });
+    },
+  );
+
+  it("that cannot be compared, for one is too large, end the reading", async () => {
+    const mapping = await withRules(
+      "- { when: body.n > 5, action: DUNNO }\n- { when: status == 200, action: DUNNO }",
+    );
+    expect(await mapping.interpret(number("1e400"), subject())).toMatchObject({ cause: "bad_reply" });
+  });
+});

@@ -125,12 +125,34 @@ describe("evaluations that wait at the same moment", () => {
   });
 });
 
+describe("a batch's evaluations", () => {
+  it("have their numbers to the last digit", async () => {
+    const numbers = ["9007199254740993", "-9223372036854775808", "1.5"];
+    const url = await httpService((_request, response) => {
+      const evaluations = numbers.map((n) => `{"decision":true,"context":{"n":${n}}}`);
+      response.writeHead(200, { "content-type": "application/json" }).end(`{"evaluations":[${evaluations}]}`);
+    });
+    const { upstream } = caller(url);
+    const batcher = new Batcher(upstream, { max: 10, wait: 5, onRefused: () => {} });
+    const results = await Promise.all(
+      ["a", "b", "c"].map((name) =>
+        batcher.call(evaluation(name), "id", new Deadline(1000), ({ body }) => ({ text: body.toString() })),
+      ),
+    );
+    expect(results.map(({ answer }) => answer)).toEqual(
+      numbers.map((n) => ({ text: `{"decision":true,"context":{"n":${n}}}` })),
+    );
+  });
+});
+
 describe("a batch that fails", () => {
   it.each<[string, Reply]>([
     ["is not known to the service", { status: 404, body: "not found" }],
     ["has fewer evaluations than calls", { body: '{"evaluations":[{"decision":true}]}' }],
     ["has more evaluations than calls", { body: '{"evaluations":[{},{},{}]}' }],
     ["is no JSON", { body: "<html>" }],
+    ["says two things", { body: '{"evaluations":[{"decision":false,"decision":true},{"decision":true}]}' }],
+    ["says two things of how many there are", { body: '{"evaluations":[{},{}],"evaluations":[{},{}]}' }],
     ["has no evaluations", { body: '{"decision":true}' }],
     ["has the service in trouble", { status: 500, body: "boom" }],
   ])("since it %s is asked again, one by one", async (_, reply) => {
