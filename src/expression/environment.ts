@@ -6,7 +6,9 @@ import { Environment } from "@marcbachmann/cel-js";
 import { percentEncode } from "../text/percent.ts";
 import { domainOf, localPartOf } from "./address.ts";
 import { registerMacros } from "./macros.ts";
+import { lowerAscii, registerReplaced } from "./replaced.ts";
 import { type ScopeKind, variableTypes } from "./scope.ts";
+import { spendOn, WRITTEN_PER_STEP } from "./steps.ts";
 import { toJson, toText } from "./text.ts";
 
 /** Without it, cel-js takes a function for one that may be asynchronous. */
@@ -22,11 +24,21 @@ function createEnvironment(kind: ScopeKind): Environment {
   environment
     .registerFunction("domain(string): string", domainOf, SYNC)
     .registerFunction("localpart(string): string", localPartOf, SYNC)
-    .registerFunction("lower(string): string", (value: string) => value.toLowerCase(), SYNC)
-    .registerFunction("json(dyn): string", (value: unknown) => toJson(value), SYNC)
-    .registerFunction("urlencode(dyn): string", (value: unknown) => percentEncode(toText(value)), SYNC);
+    .registerFunction("lower(string): string", lowerAscii, SYNC)
+    .registerFunction("json(dyn): string", (value: unknown) => worked(toJson(value)), SYNC)
+    .registerFunction(
+      "urlencode(dyn): string",
+      (value: unknown) => worked(percentEncode(toText(value))),
+      SYNC,
+    );
   registerMacros(environment);
+  registerReplaced(environment);
   return environment;
+}
+
+function worked(text: string): string {
+  spendOn(text, WRITTEN_PER_STEP);
+  return text;
 }
 
 const environments = new Map<ScopeKind, Environment>();

@@ -10,7 +10,9 @@ import { environmentOf } from "./environment.ts";
 import { type EvaluationError, ExpressionError } from "./error.ts";
 import { explainCompile, explainEvaluation } from "./explain.ts";
 import { inspect } from "./inspect.ts";
+import { replaceMethods } from "./replaced.ts";
 import type { Scope } from "./scope.ts";
+import { countSteps, withSteps } from "./steps.ts";
 import type { Variables } from "./variables.ts";
 
 export { EvaluationError, ExpressionError } from "./error.ts";
@@ -59,10 +61,14 @@ function compile(text: string, scope: Scope): Expression {
   const program = environmentOf(scope.kind).parse(text);
   const names = inspect(program.ast, scope);
   refuseTypeName(program.ast, names, scope);
+  replaceMethods(program.ast);
   const { valid, type = "dyn", error } = program.check();
   if (!valid) throw error;
   const direct = directFunction(program.ast, scope.kind);
-  return { text, type, names, evaluate: direct ?? ((variables) => evaluate(program, variables)) };
+  const run = countSteps(program.ast)
+    ? (variables: Variables) => evaluate((given) => withSteps(given, () => program(given)), variables)
+    : (variables: Variables) => evaluate(program, variables);
+  return { text, type, names, evaluate: direct ?? run };
 }
 
 /** `list`, `string`, `cel` and the like are values to CEL, but no mail administrator means them. */
@@ -71,7 +77,7 @@ function refuseTypeName(root: ASTNode, names: ReadonlySet<string>, scope: Scope)
   throw new ExpressionError(`there is no attribute or variable "${root.args}"`, root.start);
 }
 
-function evaluate(program: { (variables: Variables): unknown; ast: ASTNode }, variables: Variables): unknown {
+function evaluate(program: (variables: Variables) => unknown, variables: Variables): unknown {
   try {
     const value = program(variables);
     return value instanceof Optional ? (value.hasValue() ? value.value() : null) : value;

@@ -7,11 +7,10 @@ import { PROTOCOL_STATES } from "../postfix/request.ts";
 import { suggestion } from "../text/nearest.ts";
 import { ExpressionError } from "./error.ts";
 import { FAULT_MEMBERS, type Scope, variableTypes } from "./scope.ts";
+import { COMPREHENSIONS, nodesIn } from "./syntax.ts";
 
 /** Names that a macro such as `exists(r, …)` brings with it. */
 type Bound = ReadonlySet<string>;
-
-const COMPREHENSIONS = new Set(["all", "exists", "exists_one", "map", "filter"]);
 
 /** The names of the scope's variables that the expression reads, and `secret.NAME` for each secret. */
 export function inspect(root: ASTNode, scope: Scope): ReadonlySet<string> {
@@ -22,6 +21,7 @@ export function inspect(root: ASTNode, scope: Scope): ReadonlySet<string> {
     checkComparison(node, bound);
     checkMember(node, bound, scope);
     checkSubtraction(node);
+    checkKeys(node);
     const secret = secretName(node, bound, scope);
     if (secret !== undefined) {
       names.add(`secret.${secret}`);
@@ -52,11 +52,6 @@ function children(node: ASTNode, bound: Bound): (readonly [ASTNode, Bound])[] {
     }
   }
   return nodesIn(node.args).map((child) => [child, bound]);
-}
-
-function nodesIn(args: unknown): ASTNode[] {
-  if (Array.isArray(args)) return args.flatMap(nodesIn);
-  return typeof args === "object" && args !== null && "op" in args ? [args as ASTNode] : [];
 }
 
 function isName(node: ASTNode, name: string, bound: Bound): boolean {
@@ -139,6 +134,22 @@ function checkSubtraction(node: ASTNode): void {
       `${node.input.slice(object.start, object.end)}[${optional}"${member}"] for the member, or put blanks around the minus sign`,
     left.start,
   );
+}
+
+/** cel-js takes the last of two members of one name, and leaves these out. */
+const LEFT_OUT: ReadonlySet<unknown> = new Set(["__proto__", "constructor", "prototype"]);
+
+function checkKeys(node: ASTNode): void {
+  if (node.op !== "map") return;
+  const seen = new Set<unknown>();
+  for (const [key] of node.args) {
+    if (key.op !== "value") continue;
+    if (seen.has(key.args))
+      throw new ExpressionError(`the key ${key.input.slice(key.start, key.end)} stands twice`, key.start);
+    if (LEFT_OUT.has(key.args))
+      throw new ExpressionError(`a map cannot have the key "${String(key.args)}"`, key.start);
+    seen.add(key.args);
+  }
 }
 
 function leftmost(node: ASTNode): ASTNode {

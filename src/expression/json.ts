@@ -8,7 +8,7 @@
  * JSON.parse does the reading. A look over the text before it tells whether that can be all: how many members there must
  * be, and whether there are numbers that it would change. Only where there are, the text is read once more here.
  */
-import { excerpt } from "../yaml/excerpt.ts";
+import { excerpt } from "../text/excerpt.ts";
 
 export class JsonError extends Error {}
 

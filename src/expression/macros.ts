@@ -5,6 +5,7 @@
 import { type ASTNode, type Environment, Optional, type TypeDeclaration } from "@marcbachmann/cel-js";
 import { parseNetwork } from "./network.ts";
 import { cachedPattern, compilePattern } from "./pattern.ts";
+import { MATCHED_PER_STEP, spendOn } from "./steps.ts";
 import { isEmpty } from "./text.ts";
 
 /** The part of cel-js's type checker that its documentation shows to macros. */
@@ -128,9 +129,13 @@ function compiledMacro(
 }
 
 function patternMacro({ args, receiver }: MacroCall) {
-  return compiledMacro("matches()", receiver as ASTNode, args[0] as ASTNode, (source, literal) =>
-    literal ? compilePattern(source) : cachedPattern(source),
-  );
+  return compiledMacro("matches()", receiver as ASTNode, args[0] as ASTNode, (source, literal) => {
+    const pattern = literal ? compilePattern(source) : cachedPattern(source);
+    return (text) => {
+      spendOn(text, MATCHED_PER_STEP);
+      return pattern(text);
+    };
+  });
 }
 
 function networkMacro({ args }: MacroCall) {

@@ -297,3 +297,47 @@ describe("a condition", () => {
     expect(() => compileCondition(text, RESPONSE)).toThrow(message);
   });
 });
+
+describe("lower case", () => {
+  const evaluate = (text: string, sender: string) =>
+    compileExpression(text, REQUEST).evaluate(requestVariables(subject({ sender }), parameters));
+
+  it.each([
+    "lower(sender)",
+    "sender.lowerAscii()",
+    "domain(lower('x@' + sender))",
+    "sender.upperAscii().lowerAscii()",
+  ])("is that of A to Z alone: %s", (text) => {
+    // The Kelvin sign's lower case is k; the dotted capital I's is two characters.
+    expect(evaluate(text, "Bob.K\u212a\u0130\u00dc.EXAMPLE")).toBe("bob.k\u212a\u0130\u00dc.example");
+  });
+
+  it("and upper case of a to z", () => {
+    expect(evaluate("sender.upperAscii()", "Bob\u00fc\u00df\u0131")).toBe("BOB\u00fc\u00df\u0131");
+  });
+});
+
+describe("JSON within a text", () => {
+  it("is read as a reply is", () => {
+    const body = (text: string) => new Map([["json", text]]);
+    expect(run("bytes(body.json).json().allowed", body('{"allowed":true}'))).toBe(true);
+    expect(run("bytes(body.json).json().n == 9007199254740993", body('{"n":9007199254740993}'))).toBe(true);
+    expect(run("bytes(body.json).json().constructor", body('{"constructor":"c"}'))).toBe("c");
+    expect(() => run("bytes(body.json).json().allowed", body('{"allowed":false,"allowed":true}'))).toThrow(
+      /"allowed" stands twice/,
+    );
+    expect(() => run("bytes(body.json).json()", body(`"${"x".repeat(300_000)}"`))).toThrow(/longer than/);
+  });
+});
+
+describe("a map in an expression", () => {
+  it.each([
+    ['{"a": 1, "a": 2}', 'the key "a" stands twice', 9],
+    ['{\'a\': 1, "b": 2, "a": 2}', 'the key "a" stands twice', 17],
+    ["{1: 1, 1: 2}", "the key 1 stands twice", 7],
+    ['json({"constructor": sender})', 'a map cannot have the key "constructor"', 6],
+    ['{"__proto__": sender}', 'a map cannot have the key "__proto__"', 1],
+  ])("%s is a mistake", (text, message, offset) => {
+    expect(() => compileExpression(text, REQUEST)).toThrow(expect.objectContaining({ message, offset }));
+  });
+});
