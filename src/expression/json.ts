@@ -17,28 +17,29 @@ export const JSON_LIMIT = 256 * 1024;
 
 /** As deep as XML may be nested. */
 const MAX_DEPTH = 100;
-/** Values of every kind: 256 KiB of what services send hold about 20,000. */
-const MAX_VALUES = 50_000;
+/** Of the limit, for each value of whatever kind: what services send has three times as many. */
+const BYTES_PER_VALUE = 5;
 
 /**
  * The value of a JSON text: objects, arrays, strings, numbers, bigints, booleans, null.
  *
+ * @param limit in bytes, by which goes how many values it may hold; that the text keeps to it is the caller's affair
  * @throws JsonError with a message for people; it may quote a member's name
  */
-export function parseJson(text: string): unknown {
-  return read(text, false);
+export function parseJson(text: string, limit = JSON_LIMIT): unknown {
+  return read(text, limit, false);
 }
 
 /**
  * The same as `parseJson`, as expressions take it: where a member is named `constructor`, on which the expression
  * engine fails (it tells types by that property), every object is a Map instead.
  */
-export function parseJsonForExpressions(text: string): unknown {
-  return read(text, true);
+export function parseJsonForExpressions(text: string, limit = JSON_LIMIT): unknown {
+  return read(text, limit, true);
 }
 
-function read(text: string, forExpressions: boolean): unknown {
-  const { members, exact } = survey(text);
+function read(text: string, limit: number, forExpressions: boolean): unknown {
+  const { members, exact } = survey(text, Math.floor(limit / BYTES_PER_VALUE));
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -66,7 +67,7 @@ const BACKSLASH = 0x5c;
 const SAFE_DIGITS = 15;
 
 /** Looks over a text that need not be JSON. */
-function survey(text: string): Survey {
+function survey(text: string, mostValues: number): Survey {
   let depth = 0;
   let values = 1;
   let members = 0;
@@ -104,7 +105,7 @@ function survey(text: string): Survey {
       }
     }
   }
-  if (values > MAX_VALUES) throw new JsonError(`it holds more than ${MAX_VALUES} values`);
+  if (values > mostValues) throw new JsonError(`it holds more than ${mostValues} values`);
   return { members, exact };
 }
 

@@ -100,7 +100,8 @@ export class ReplyView {
     const limit = this.#options.jsonLimit ?? JSON_LIMIT;
     if (this.#reply.body.length > limit) this.#tooLarge("JSON", limit, "max_json_size");
     try {
-      return { body: this.#options.plain ? parseJson(text) : parseJsonForExpressions(text), fault: null };
+      const parse = this.#options.plain ? parseJson : parseJsonForExpressions;
+      return { body: parse(text, limit), fault: null };
     } catch (error) {
       if (error instanceof JsonError) this.#fail(`the reply is not readable as JSON: ${error.message}`);
       throw error;

@@ -4,7 +4,7 @@
  * Told by the namespaces, not by the prefixes. What is no envelope gives null.
  */
 import { SOAP_NAMESPACES } from "./render/envelope.ts";
-import type { XmlElement } from "./xml.ts";
+import { type XmlElement, XmlError } from "./xml.ts";
 import { trimXml, type XmlValue, xmlMembers, xmlTree } from "./xmltree.ts";
 
 const { "1.1": SOAP_11, "1.2": SOAP_12 } = SOAP_NAMESPACES;
@@ -30,14 +30,14 @@ export interface SoapBody {
 export function envelopeBody(root: XmlElement): XmlElement | undefined {
   if (root.name !== "Envelope" || (root.namespace !== SOAP_11 && root.namespace !== SOAP_12))
     return undefined;
-  return child(root, "Body", root.namespace);
+  return onlyChild(root, "Body", root.namespace);
 }
 
 /** What is inside an envelope's Body; null if `root` is no SOAP envelope, or one without Body. */
 export function openEnvelope(root: XmlElement): SoapBody | null {
   const body = envelopeBody(root);
   if (body === undefined) return null;
-  const fault = child(body, "Fault", root.namespace);
+  const fault = onlyChild(body, "Fault", root.namespace);
   return { body: xmlMembers(body.children), fault: fault === undefined ? null : faultOf(fault) };
 }
 
@@ -64,10 +64,25 @@ function faultOf(fault: XmlElement): SoapFault {
 }
 
 function child(element: XmlElement, name: string, namespace: string): XmlElement | undefined {
-  return element.children.find(
+  return childrenNamed(element, name, namespace)[0];
+}
+
+function childrenNamed(element: XmlElement, name: string, namespace: string): readonly XmlElement[] {
+  return element.children.filter(
     (item): item is XmlElement =>
       typeof item !== "string" && item.name === name && item.namespace === namespace,
   );
+}
+
+/**
+ * Of the parts that say what the answer is there is one (SOAP 1.1 §4.3 and §4.4, SOAP 1.2 part 1 §5.3 and §5.4).
+ *
+ * @throws XmlError
+ */
+function onlyChild(element: XmlElement, name: string, namespace: string): XmlElement | undefined {
+  const [only, other] = childrenNamed(element, name, namespace);
+  if (other !== undefined) throw new XmlError(`there are several ${name} elements where SOAP has one`);
+  return only;
 }
 
 function text(element: XmlElement | undefined): string {

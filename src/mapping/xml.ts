@@ -32,6 +32,8 @@ interface XmlAttribute {
 export const XML_LIMIT = 65_536;
 
 const MAX_DEPTH = 100;
+/** Of the limit, for each tag, comment or the like: parsing takes its time for these, not for text. */
+const BYTES_PER_TAG = 13;
 const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
 
 // A name in front of which `=` stands cannot be one that the parser refuses (`constructor`) or renames (`toString`).
@@ -71,6 +73,7 @@ function xmlParser(): XMLParser {
  */
 export function parseXml(text: string, limit = XML_LIMIT): XmlElement {
   if (text.length > limit) throw new XmlError(`it is longer than ${limit} characters`);
+  limitTags(text, Math.floor(limit / BYTES_PER_TAG));
   refuseDeclarations(text);
   const valid = fastXml().XMLValidator.validate(text);
   if (valid !== true) throw new XmlError(`${valid.err.msg} (line ${valid.err.line})`);
@@ -89,6 +92,12 @@ function parseNodes(text: string): ParsedNode[] {
   } catch (error) {
     throw new XmlError(error instanceof Error ? error.message : "it cannot be parsed");
   }
+}
+
+function limitTags(text: string, most: number): void {
+  let tags = 0;
+  for (let at = text.indexOf("<"); at !== -1; at = text.indexOf("<", at + 1)) tags++;
+  if (tags > most) throw new XmlError(`it holds more than ${most} tags`);
 }
 
 /** `<!DOCTYPE` and the like, outside comments, CDATA and processing instructions. */
@@ -129,13 +138,22 @@ function elementOf(node: ParsedNode, outer: Prefixes): XmlElement {
   return {
     name: localName(name),
     namespace: namespaceOf(name, prefixes, true),
-    attributes: attributes.map(([name, value]) => ({
-      name: localName(name),
-      namespace: namespaceOf(name, prefixes, false),
-      value,
-    })),
+    attributes: attributesOf(attributes, prefixes),
     children: childrenOf(node[key] as ParsedNode[], prefixes),
   };
+}
+
+/** No two may have the same name in the same namespace, whatever their prefixes (Namespaces in XML 1.0 §6.3). */
+function attributesOf(pairs: readonly (readonly [string, string])[], prefixes: Prefixes): XmlAttribute[] {
+  const seen = new Set<string>();
+  return pairs.map(([name, value]) => {
+    const attribute = { name: localName(name), namespace: namespaceOf(name, prefixes, false), value };
+    const expanded = `${attribute.namespace} ${attribute.name}`;
+    if (seen.has(expanded))
+      throw new XmlError(`the attribute "${attribute.name}" stands twice in one element`);
+    seen.add(expanded);
+    return attribute;
+  });
 }
 
 function childrenOf(nodes: readonly ParsedNode[], prefixes: Prefixes): (XmlElement | string)[] {

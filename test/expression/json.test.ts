@@ -106,8 +106,9 @@ describe("JSON that holds too much", () => {
     expect(parseJson(`${"[".repeat(100)}${"]".repeat(100)}`)).toEqual(expect.anything());
     expect(() => parseJson(`${"[".repeat(101)}${"]".repeat(101)}`)).toThrow(/nested deeper than 100/);
     expect(parseJson(`[${"1,".repeat(40_000)}1]`)).toHaveLength(40_001);
-    expect(() => parseJson(`[${"1,".repeat(50_000)}1]`)).toThrow(/more than 50000 values/);
-    expect(() => parseJson(`[${"[],".repeat(30_000)}1]`)).toThrow(/more than 50000 values/);
+    expect(() => parseJson(`[${"1,".repeat(52_427)}1]`)).toThrow(/more than 52428 values/);
+    expect(parseJson(`[${"1,".repeat(52_427)}1]`, 512 * 1024)).toHaveLength(52_428);
+    expect(() => parseJson(`[${"[],".repeat(30_000)}1]`)).toThrow(/more than 52428 values/);
   });
 });
 

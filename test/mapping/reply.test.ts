@@ -76,6 +76,22 @@ describe("the body of a reply", () => {
       typed("application/json", `"${"x".repeat(256 * 1024)}"`),
       /JSON of more than 262144 bytes; max_json_size/,
     ],
+    ["XML of nothing but tags", xml(200, `<r>${"<a/>".repeat(6_000)}</r>`), /more than 5041 tags/],
+    [
+      "XML with an attribute twice under two prefixes",
+      xml(200, '<a xmlns:p="u" xmlns:q="u"><b p:allowed="false" q:allowed="true"/></a>'),
+      /the attribute "allowed" stands twice/,
+    ],
+    ["XML with an attribute twice", xml(200, '<a allowed="false" allowed="true"/>'), /allowed.*repeated/],
+    [
+      "an envelope with two Bodies",
+      xml(
+        200,
+        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><ok>1</ok></s:Body><s:Body/></s:Envelope>',
+      ),
+      /several Body elements/,
+    ],
+    ["a Body with two Faults", soap(500, "<s:Fault/><s:Fault/>"), /several Fault elements/],
     ["cut-off XML", xml(200, "<a><Decision>Permit"), /not readable as XML/],
     ["an entity bomb", xml(200, '<!DOCTYPE a [<!ENTITY b "cc">]><a>&b;</a>'), /DOCTYPE/],
     ["XML 100,000 deep", xml(200, "<a>".repeat(100_000)), /more than 65536 bytes/],
