@@ -41,14 +41,14 @@ interface EvaluatedNode {
 /** Counts the steps of an expression, once it is compiled; false where it repeats nothing. */
 export function countSteps(root: ASTNode): boolean {
   let counts = false;
-  function visit(node: ASTNode, repeated: boolean, use: Use): void {
-    if (repeated && node.op !== "value") count(node as unknown as EvaluatedNode, use);
+  function visit(node: ASTNode, repeated: boolean, use: Use, end?: boolean): void {
+    if (repeated && node.op !== "value") count(node as unknown as EvaluatedNode, use, end);
     const method = node.op === "rcall" || node.op === "call" ? node.args[0] : "";
     if (node.op === "rcall" && COMPREHENSIONS.has(method)) {
       counts = true;
       const [, receiver, [, ...body]] = node.args;
       visit(receiver, repeated, "whole");
-      for (const child of body) visit(child, true, "whole");
+      for (const child of body) visit(child, true, "whole", ENDS.get(method));
       return;
     }
     if (method === "matches") counts = true;
@@ -63,18 +63,31 @@ export function countSteps(root: ASTNode): boolean {
 /** What is done with a value: a member of it is looked up, or it is gone through, by a slow function or not. */
 type Use = "member" | "whole" | "slow";
 
-function count(node: EvaluatedNode, use: Use): void {
+/**
+ * What ends these at once. They pass over an error and go on with the next item, however many there are; what they give
+ * is of no account once there are no steps left.
+ */
+const ENDS: ReadonlyMap<string, boolean> = new Map([
+  ["exists", true],
+  ["all", false],
+]);
+
+/** @param end what the node gives when there are no steps left, in place of an error */
+function count(node: EvaluatedNode, use: Use, end?: boolean): void {
   let evaluate = node.evaluate;
   let first = true;
   const counted = (...args: unknown[]): unknown => {
-    spend(1);
-    if (first) node.evaluate = evaluate;
     try {
+      spend(1);
+      if (first) node.evaluate = evaluate;
       const value = evaluate.apply(node, args);
       spend(weight(value, use));
       return value;
+    } catch (error) {
+      if (end !== undefined && left < 0) return end;
+      throw error;
     } finally {
-      if (first) {
+      if (first && node.evaluate !== counted) {
         first = false;
         evaluate = node.evaluate;
         node.evaluate = counted;

@@ -14,6 +14,7 @@ import type { Bench, Line } from "./line.ts";
 import { batching } from "./lines/batching.ts";
 import { blackhole } from "./lines/blackhole.ts";
 import { cost } from "./lines/cost.ts";
+import { hostile } from "./lines/hostile.ts";
 import { idle } from "./lines/idle.ts";
 import { latency } from "./lines/latency.ts";
 import { overload } from "./lines/overload.ts";
@@ -34,6 +35,7 @@ const LINES: readonly Line[] = [
   cost,
   idle,
   blackhole,
+  hostile,
   overload,
   start,
   workers,

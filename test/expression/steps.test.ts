@@ -85,6 +85,25 @@ describe("an expression", () => {
   });
 });
 
+describe("a list that is far longer than there are steps", () => {
+  it.each(["exists", "all"])("is not gone through to its end by %s", (method) => {
+    const expression = compileExpression(
+      `body.${method}(i, json(i) ${method === "all" ? "!=" : "=="} "")`,
+      SCOPE,
+    );
+    const list = many(40_000, (n) => "x".repeat(n < 100 ? 10_000 : 1));
+    let looked = 0;
+    const body = new Proxy(list, {
+      get(target, key, receiver) {
+        looked++;
+        return Reflect.get(target, key, receiver);
+      },
+    });
+    expect(() => expression.evaluate(variables(body))).toThrow(TOO_MANY);
+    expect(looked).toBeLessThan(40_000);
+  });
+});
+
 describe("the expressions over one reply", () => {
   const once = compileExpression("body.items.filter(i, i.endsWith('x') || i.startsWith('y')).size()", SCOPE);
   it("share their steps, and those over another have their own", () => {

@@ -3,6 +3,7 @@
  *
  *     service.js permit          permits everybody at once: where there is no nginx
  *     service.js silent          takes connections and calls, and never replies
+ *     service.js hostile         permits, but for one reply in 50, which costs as much as the limits allow
  *     service.js throttled 500   permits 500 a second at most, the others wait in line
  */
 import { createServer, type ServerResponse } from "node:http";
@@ -20,9 +21,34 @@ function permit(response: ServerResponse): void {
   response.end(PERMIT);
 }
 
+/** A filling as often as it fits into `size` bytes. */
+const filled = (size: number, begin: string, filling: string, end: string): string =>
+  begin + filling.repeat(Math.floor((size - begin.length - end.length) / filling.length)) + end;
+const KIB = 1024;
+const items = (count: number) =>
+  JSON.stringify({ items: Array.from({ length: count }, (_, n) => `item${n}`) });
+
+const HOSTILE: readonly (readonly [type: string, body: string])[] = [
+  ["application/json", items(2_000)],
+  ["application/json", items(20_000)],
+  ["application/json", filled(256 * KIB, '{"constructor":[0', ',{"a":1}', "]}")],
+  ["application/json", filled(256 * KIB, '{"n":9007199254740993,"a":[0', ',"abcdefg"', "]}")],
+  ["text/xml", filled(64 * KIB, "<items>", "<item>a</item>", "</items>")],
+  ["text/xml", filled(64 * KIB, "<r>", '<a b="" c="" d="" e=""/>', "</r>")],
+];
+let calls = 0;
+
+function disturb(response: ServerResponse): void {
+  calls += 1;
+  const [type, body] = calls % 50 === 0 ? (HOSTILE[(calls / 50) % HOSTILE.length] ?? []) : [];
+  if (type === undefined || body === undefined) permit(response);
+  else response.writeHead(200, { "content-type": type }).end(body);
+}
+
 const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
   request.resume();
   if (behaviour === "permit") permit(response);
+  if (behaviour === "hostile") disturb(response);
   if (behaviour !== "throttled") return;
   const now = performance.now();
   next = Math.max(next, now) + interval;
