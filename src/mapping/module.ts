@@ -12,6 +12,7 @@
  * comes out of a reply.
  */
 import { statSync } from "node:fs";
+import { userInfo } from "node:os";
 import { pathToFileURL } from "node:url";
 import { needsAllRecipients, recipientsProblem } from "../expression/all-recipients.ts";
 import { requestVariables } from "../expression/variables.ts";
@@ -65,10 +66,15 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
     const { mtimeMs } = statSync(file);
     return (await import(`${pathToFileURL(file).href}?mtime=${mtimeMs}`)) as Record<string, unknown>;
   } catch (error) {
-    throw new ProblemError([
-      { file, message: `the module cannot be loaded: ${thrownMessage(error)}`, severity: "error" },
-    ]);
+    const message = `the module cannot be loaded: ${thrownMessage(error)}${hintOfRights(error)}`;
+    throw new ProblemError([{ file, message, severity: "error" }]);
   }
+}
+
+/** Root gives up its rights before it runs a module: what it could read itself may be out of reach then. */
+function hintOfRights(error: unknown): string {
+  if (!(error instanceof Error && "code" in error && error.code === "EACCES")) return "";
+  return `; modules are run as ${userInfo().username}, who must be able to read it and to enter each folder on the way`;
 }
 
 function exportedFunction(exports: Record<string, unknown>, name: string, file: string): Exported {

@@ -1,3 +1,4 @@
+import { chmod } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { type Ended, run, Site } from "./program.ts";
 import { GATE } from "./services.ts";
@@ -278,10 +279,15 @@ describe("of mappings by name or file", () => {
   });
 
   it("loads a module, and says that it has no examples", async () => {
-    const site = await Site.create({
-      "gate.mjs": "export const toRequest = () => ({}); export const toAction = () => 'DUNNO';",
-      "half.mjs": "export const toRequest = () => ({});",
-    });
+    // As root a module is run as nobody, who must be able to read it.
+    const site = await Site.create(
+      {
+        "gate.mjs": "export const toRequest = () => ({}); export const toAction = () => 'DUNNO';",
+        "half.mjs": "export const toRequest = () => ({});",
+      },
+      0o755,
+    );
+    for (const name of ["gate.mjs", "half.mjs"]) await chmod(site.path(name), 0o644);
     const { status, stdout } = await run(["check", site.path("gate.mjs")]);
     expect({ status, stdout }).toMatchObject({
       status: 0,
