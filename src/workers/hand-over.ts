@@ -52,6 +52,8 @@ export class HandOver {
   readonly #onLate: () => void;
   /** Those that take connections. */
   #takers: readonly Taker[] = [];
+  /** Since when there have been any, by `performance.now()`; null while the first ones start. */
+  #begunAt: number | null = null;
   #waiting: Accepted[] = [];
   /** On their way; what has waited too long is closed already. */
   readonly #underway = new Set<Accepted>();
@@ -85,6 +87,7 @@ export class HandOver {
   /** From now on these take connections; those that wait go to them. */
   use(takers: readonly Taker[]): void {
     this.#takers = takers;
+    if (takers.length > 0) this.#begunAt ??= performance.now();
     this.#handOut();
   }
 
@@ -155,8 +158,10 @@ export class HandOver {
     }, LOOK_EVERY);
   }
 
+  /** What came before the first worker could take any is as old as that worker. */
   #closeLate(): void {
     const before = performance.now() - this.patience;
+    if (this.#begunAt === null || this.#begunAt >= before) return;
     const late = this.#waiting.filter(({ at }) => at < before);
     if (late.length > 0) this.#waiting = this.#waiting.filter(({ at }) => at >= before);
     for (const { socket } of late) socket.destroy();

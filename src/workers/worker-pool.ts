@@ -58,6 +58,8 @@ const PAUSE_OF_ALL = 100;
 const SILENCE = 3_000;
 /** That connections may wait for a worker where no service has a deadline, in milliseconds. */
 const PATIENCE = 10_000;
+/** A closed one costs the mail system so much (smtpd_policy_service_retry_delay): no worker, however quick, is worth it. */
+const LEAST_PATIENCE = 1_000;
 
 export class WorkerPool implements Engine {
   readonly handOver = new HandOver(() => this.#complainOfLate());
@@ -97,7 +99,7 @@ export class WorkerPool implements Engine {
       file,
       contents,
       workers,
-      patience: longestDeadline(config) || PATIENCE,
+      patience: Math.max(longestDeadline(config) || PATIENCE, LEAST_PATIENCE),
       // The first one's share is the largest.
       mostConnections: mostClients(descriptorsForCalls(shareOf(config, { place: 0, of: workers }))),
     };

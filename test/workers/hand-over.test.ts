@@ -76,6 +76,13 @@ function handOver(...workers: FakeWorker[]): { over: HandOver; late: ReturnType<
   return { over, late };
 }
 
+/** There was a worker, and is none. */
+function noneLeft() {
+  const made = handOver(new FakeWorker());
+  made.over.use([]);
+  return made;
+}
+
 describe("a connection", () => {
   it("is the supervisor's until the worker has it, then the worker's alone", async () => {
     const worker = new FakeWorker(false);
@@ -112,7 +119,7 @@ describe("a connection", () => {
   });
 
   it.each([
-    ["that no worker takes", () => handOver()],
+    ["that no worker takes", noneLeft],
     ["that is on its way to a worker that takes nothing", () => handOver(new FakeWorker(false))],
   ])("%s is closed when a decision would have come to its end", async (_, make) => {
     const { over, late } = make();
@@ -123,6 +130,18 @@ describe("a connection", () => {
     expect(await client.untilClosed()).toBe("");
     expect(performance.now() - begin).toBeGreaterThan(150);
     expect(late).toHaveBeenCalledOnce();
+  });
+
+  it("waits while the first workers start, however long that takes", async () => {
+    const { over, late } = handOver();
+    over.patience = 60;
+    const { connection } = await (await accepting()).accepted();
+    over.accept(connection);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const first = new FakeWorker();
+    over.use([first]);
+    await vi.waitFor(() => expect(first.had).toEqual([connection]));
+    expect(late).not.toHaveBeenCalled();
   });
 
   it("that was closed so is not handed to anybody else", async () => {
