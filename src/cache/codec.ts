@@ -1,12 +1,14 @@
 /**
- * A remembered reply as bytes, for stores outside the process: compact, versioned, and signed where a secret is given.
+ * A remembered reply as bytes, for stores outside the process: compact, versioned, signed where a secret is given, and
+ * with a checksum where none is.
  *
- *     version 1 │ flags │ storedAt, freshUntil, staleUntil │ status │ lengths │ texts │ body │ HMAC-SHA256
+ *     version 1 │ seal │ storedAt, freshUntil, staleUntil │ status │ lengths │ texts │ body │ HMAC-SHA256 or CRC-32
  *
- * The signature covers the key as well, so that an entry cannot be moved to another key. What comes back is not trusted:
- * bytes that are cut off, of another version, forged or out of their limits are a problem, never an exception.
+ * Both cover the key as well, so that an entry cannot be moved to another key. What comes back is not trusted: bytes that
+ * are cut off, changed, of another version, forged or out of their limits are a problem, never an exception.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { isRememberable } from "./limits.ts";
 import type { Remembered } from "./store.ts";
 
@@ -16,10 +18,13 @@ export interface Unreadable {
 }
 
 const VERSION = 1;
+/** How an entry is sealed. 0 was not at all, in a time before this. */
 const SIGNED = 1;
-/** Version, flags, three times, status, counts of headers, attributes and recipients, lengths of texts and body. */
+const SUMMED = 2;
+/** Version, seal, three times, status, counts of headers, attributes and recipients, lengths of texts and body. */
 const HEAD = 2 + 3 * 8 + 2 + 3 * 2 + 2 * 4;
 const MAC = 32;
+const SUM = 4;
 const STALE_UNTIL = 18;
 
 /** Stands between texts. No policy attribute and no header holds one; where a recipient does, it is replaced. */
@@ -79,9 +84,9 @@ export function encode(key: string, entry: Remembered, secret?: string): Buffer 
 
   const textLength = Buffer.byteLength(texts);
   const end = HEAD + textLength + reply.body.length;
-  const bytes = Buffer.allocUnsafe(end + (secret === undefined ? 0 : MAC));
+  const bytes = Buffer.allocUnsafe(end + (secret === undefined ? SUM : MAC));
   bytes[0] = VERSION;
-  bytes[1] = secret === undefined ? 0 : SIGNED;
+  bytes[1] = secret === undefined ? SUMMED : SIGNED;
   bytes.writeDoubleLE(entry.storedAt, 2);
   bytes.writeDoubleLE(entry.freshUntil, 10);
   bytes.writeDoubleLE(entry.staleUntil, STALE_UNTIL);
@@ -93,7 +98,8 @@ export function encode(key: string, entry: Remembered, secret?: string): Buffer 
   bytes.writeUInt32LE(reply.body.length, 38);
   bytes.write(texts, HEAD, "utf8");
   reply.body.copy(bytes, HEAD + textLength);
-  if (secret !== undefined) sign(key, bytes.subarray(0, end), secret).copy(bytes, end);
+  if (secret === undefined) bytes.writeUInt32LE(sum(key, bytes.subarray(0, end)), end);
+  else sign(key, bytes.subarray(0, end), secret).copy(bytes, end);
   return bytes;
 }
 
@@ -105,14 +111,17 @@ export function decode(key: string, bytes: Buffer, secret?: string): Remembered 
   if (bytes.length < HEAD) return { problem: "an entry is cut off" };
   if (bytes[0] !== VERSION) return { problem: "an entry is damaged, or another version wrote it" };
   const isSigned = bytes[1] === SIGNED;
+  if (!isSigned && bytes[1] !== SUMMED) return { problem: "an entry has no checksum" };
   const textEnd = HEAD + bytes.readUInt32LE(34);
   const end = textEnd + bytes.readUInt32LE(38);
-  if (end + (isSigned ? MAC : 0) !== bytes.length) return { problem: "an entry is cut off or damaged" };
+  if (end + (isSigned ? MAC : SUM) !== bytes.length) return { problem: "an entry is cut off or damaged" };
   if (secret !== undefined) {
     if (!isSigned) return { problem: "an entry is not signed, though cache.secret is set" };
     if (!timingSafeEqual(sign(key, bytes.subarray(0, end), secret), bytes.subarray(end, end + MAC))) {
       return { problem: "an entry's signature is wrong: it is forged, or signed with another cache.secret" };
     }
+  } else if (!isSigned && sum(key, bytes.subarray(0, end)) !== bytes.readUInt32LE(end)) {
+    return { problem: "an entry is damaged: its checksum is wrong" };
   }
   const texts = bytes.toString("utf8", HEAD, textEnd).split(SEPARATOR);
   const headerCount = bytes.readUInt16LE(28);
@@ -151,6 +160,11 @@ function escaped(name: string): string {
 function nameOf(text: string): string {
   if (!(text.charCodeAt(0) >= FIRST_CODE)) return text;
   return text.startsWith(ESCAPE) ? text.slice(1) : (NAMES[text.charCodeAt(0) - FIRST_CODE] ?? text);
+}
+
+/** Against accidents only: whoever can write can make one. */
+function sum(key: string, content: Buffer): number {
+  return crc32(content, crc32(`${key.length}:${key}`));
 }
 
 function sign(key: string, content: Buffer, secret: string): Buffer {

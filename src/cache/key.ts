@@ -21,10 +21,10 @@ export function callKey(scope: readonly string[]): (call: UpstreamRequest) => st
   };
 }
 
-/** The same for a text that the operator's own `cache.key` gave. */
-export function textKey(scope: readonly string[]): (text: string) => string {
+/** The same for the values of the operator's own `cache.key`, in order: what one ends with the next does not begin with. */
+export function valuesKey(scope: readonly string[]): (values: readonly string[]) => string {
   const prefix = digest(JSON.stringify([...scope, "cache.key"]));
-  return (text) => digest(`${prefix}\0${text}`);
+  return (values) => digest(`${prefix}\0${JSON.stringify(values)}`);
 }
 
 function digest(text: string): string {

@@ -42,6 +42,17 @@ export interface CacheConfig {
 
 /** Attributes that are another with every message, or nearly so: nothing would ever be found again. */
 const EVER_NEW = ["instance", "queue_id", "client_port", "attributes", "size"];
+/** Attributes by which a service tells one who asks from another, and the one that is only a claim. */
+const WHO_ASKS = [
+  "sasl_username",
+  "client_address",
+  "ccert_subject",
+  "ccert_issuer",
+  "ccert_fingerprint",
+  "ccert_pubkey_fingerprint",
+  "attributes",
+];
+const CLAIM = "sender";
 const CLASSES: ReadonlySet<string> = new Set(["permit", "deny"]);
 
 /** Undefined where the service remembers nothing. */
@@ -62,6 +73,7 @@ export function readCache(
     const message = `${where} ${everNew.join(", ")}, which changes with every message: nothing would be found again; take it out of the mapping, or say in cache.key what matters`;
     report.warn(key === null ? path : [...path, "key"], message, { key: true });
   }
+  checkWhoAsks(key, mapping, [...path, "key"], report);
   if (raw.ttl === 0 && raw.stale_if_error === 0) {
     report.warn(path, "with ttl and stale_if_error both 0 nothing is ever remembered", { key: true });
   }
@@ -112,6 +124,24 @@ function readKey(text: string, path: Path, report: Report): Template | null {
     report.error(path, error.message, { offset: error.offset });
     return null;
   }
+}
+
+/** A key in which nobody is named makes one sender's permit answer for all. */
+function checkWhoAsks(
+  key: Template | null,
+  mapping: LoadedMapping | undefined,
+  path: Path,
+  report: Report,
+): void {
+  if (key === null || WHO_ASKS.some((name) => key.names.has(name))) return;
+  // What a module asks by is not known.
+  const asked = [...WHO_ASKS, CLAIM].filter((name) => mapping?.names?.has(name) ?? name !== "attributes");
+  const missing = asked.filter((name) => !key.names.has(name));
+  if (missing.length === 0) return;
+  report.warn(
+    path,
+    `cache.key does not say who asks: what was answered to one would answer another, who differs in ${missing.join(", ")}; add what the service decides by`,
+  );
 }
 
 function readOnly(raw: readonly string[], path: Path, report: Report): ReadonlySet<string> {

@@ -1,7 +1,7 @@
 /** From `cache` of a service to its remembered decisions. */
 import { createHash } from "node:crypto";
 import { type CachePolicy, DecisionCache, type KeyOf } from "../cache/cache.ts";
-import { callKey, textKey } from "../cache/key.ts";
+import { callKey, valuesKey } from "../cache/key.ts";
 import type { Store } from "../cache/store.ts";
 import type { CacheConfig } from "../config/cache.ts";
 import type { AuthConfig, ServiceConfig } from "../config/config.ts";
@@ -62,7 +62,7 @@ function keyOfCall(scope: readonly string[], mapping: Mapping): KeyOf {
 }
 
 function keyOfTemplate(scope: readonly string[], template: Template): KeyOf {
-  const key = textKey(scope);
+  const key = valuesKey([...scope, template.text]);
   const whole = needsAllRecipients(template.names);
   const failure = (reason: string): Failure => ({
     cause: "mapping_error",
@@ -72,7 +72,13 @@ function keyOfTemplate(scope: readonly string[], template: Template): KeyOf {
     try {
       const variables = requestVariables(subject, NO_PARAMETERS);
       const problem = whole ? recipientsProblem(variables) : null;
-      return problem === null ? key(template.render(variables)) : failure(problem);
+      if (problem !== null) return failure(problem);
+      const values: string[] = [];
+      template.render(variables, (value) => {
+        values.push(value);
+        return value;
+      });
+      return key(values);
     } catch (error) {
       return failure((error as Error).message);
     }

@@ -171,6 +171,15 @@ describe("remembered decisions", () => {
     expect(cache.find("key", subject())).toMatchObject({ age: 1 });
   });
 
+  it("past their end are in no export, though the store has not deleted them yet", async () => {
+    const { cache } = cacheWith();
+    keep(cache);
+    vi.setSystemTime(NOW + 659_999);
+    expect(await lines(cache)).toHaveLength(1);
+    vi.setSystemTime(NOW + 660_000);
+    expect(await lines(cache)).toEqual([]);
+  });
+
   it("are not kept where the reply is larger than 64 KiB", () => {
     const { cache, store } = cacheWith();
     const reply = { ...REPLY, body: Buffer.alloc(64 * 1024 + 1) };

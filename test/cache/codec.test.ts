@@ -40,12 +40,17 @@ describe("an entry as bytes", () => {
     expect(staleUntilOf(bytes)).toBe(entry.staleUntil);
   });
 
-  it("is not what it was when any byte has changed", () => {
-    const bytes = encode("key", remembered("hello"), SECRET);
+  it.each([
+    ["signed", SECRET],
+    ["unsigned", undefined],
+  ])("is not used when any byte has changed: %s", (_, secret) => {
+    const bytes = encode("key", remembered("hello"), secret);
     for (let at = 0; at < bytes.length; at++) {
-      const forged = Buffer.from(bytes);
-      forged[at] = (forged[at] ?? 0) ^ 1;
-      expect(decode("key", forged, SECRET), `byte ${at}`).toHaveProperty("problem");
+      for (const flipped of [1, 2, 3, 128, 255]) {
+        const damaged = Buffer.from(bytes);
+        damaged[at] = (damaged[at] ?? 0) ^ flipped;
+        expect(decode("key", damaged, secret), `byte ${at}`).toHaveProperty("problem");
+      }
     }
   });
 
@@ -61,8 +66,8 @@ describe("an entry as bytes", () => {
     }
   });
 
-  it("cannot be moved to another key", () => {
-    expect(decode("other", encode("key", remembered("hello"), SECRET), SECRET)).toHaveProperty("problem");
+  it.each([[SECRET], [undefined]])("cannot be moved to another key, secret %s", (secret) => {
+    expect(decode("other", encode("key", remembered("hello"), secret), secret)).toHaveProperty("problem");
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { callKey, textKey } from "../../src/cache/key.ts";
+import { callKey, valuesKey } from "../../src/cache/key.ts";
 import type { UpstreamRequest } from "../../src/upstream/exchange.ts";
 
 const call = (change: Partial<UpstreamRequest> = {}): UpstreamRequest => ({
@@ -45,8 +45,26 @@ describe("the key of a remembered reply", () => {
     expect(key(call())).toMatch(/^[\w-]{43}$/);
   });
 
-  it("of cache.key's own text never equals that of a call", () => {
-    expect(textKey(["corp"])("x")).not.toBe(callKey(["corp"])(call({ body: "x" })));
-    expect(textKey(["corp"])("x")).not.toBe(textKey(["corp"])("y"));
+  it("of cache.key's own values never equals that of a call", () => {
+    expect(valuesKey(["corp"])(["x"])).not.toBe(callKey(["corp"])(call({ body: "x" })));
+    expect(valuesKey(["corp"])(["x"])).not.toBe(valuesKey(["corp"])(["y"]));
+  });
+
+  it.each([
+    [
+      ["alice1", "1.2.3.4"],
+      ["alice", "11.2.3.4"],
+    ],
+    [
+      ["a b", "c"],
+      ["a", "b c"],
+    ],
+    [
+      ["a", ""],
+      ["", "a"],
+    ],
+    [['a","b'], ["a", "b"]],
+  ])("of cache.key keeps its values apart: %j and %j", (one, other) => {
+    expect(valuesKey(["corp"])(one)).not.toBe(valuesKey(["corp"])(other));
   });
 });

@@ -415,6 +415,16 @@ describe("what may not be meant is a warning", () => {
       `${CORP}routes:\n  - action: DUNNO`,
       '1:13: warning: no route leads to the service "corp"',
     ],
+    [
+      "a key of remembered replies that leaves out who asks",
+      corp('url: https://a.example, cache: { key: "${recipient}" }'),
+      "2:49: warning: cache.key does not say who asks: what was answered to one would answer another, who differs in sasl_username, client_address",
+    ],
+    [
+      "one that has only what the sender claims",
+      corp('url: https://a.example, cache: { key: "${sender}" }'),
+      "2:49: warning: cache.key does not say who asks",
+    ],
   ])("%s", async (_, text, message) => {
     expect(["", ...(await problemsOf(text))].join("\n")).toContain(`\n${message}`);
   });
@@ -422,6 +432,10 @@ describe("what may not be meant is a warning", () => {
   it.each([
     ["credentials to this very host", corp("url: http://127.0.0.1:8080, auth: { bearer: abcdef }")],
     ["the smallest configuration", CORP],
+    [
+      "a key that says who asks",
+      corp('url: https://a.example, cache: { key: "${sasl_username} ${recipient}" }'),
+    ],
   ])("but not %s", async (_, text) => {
     expect(await problemsOf(text)).toEqual([]);
   });

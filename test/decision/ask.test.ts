@@ -15,13 +15,13 @@ const moduleWith = (again: string) => `
     ${again}
   };`;
 
-async function bridgeWith(again: string, ttl: string) {
+async function bridgeWith(again: string, ttl: string, deadline = "400ms") {
   const service = await AuthorizationService.start(() => ({ body: {} }));
   onTestFinished(() => service.stop());
   const corp = {
     url: service.url,
     mapping: "./slow.mjs",
-    deadline: "400ms",
+    deadline,
     timeout: "300ms",
     retry: { attempts: 1 },
     on_failure: "WARN default",
@@ -33,7 +33,7 @@ async function bridgeWith(again: string, ttl: string) {
 }
 
 const NEVER = "return new Promise(() => {});";
-const SOON = "await new Promise((resolve) => setTimeout(resolve, 5)); return 'DUNNO';";
+const SOON = "await new Promise((resolve) => setTimeout(resolve, 15)); return 'DUNNO';";
 
 describe("a module that reads a remembered reply", () => {
   it.each([
@@ -48,7 +48,8 @@ describe("a module that reads a remembered reply", () => {
   });
 
   it("still has the time for it when the service has used up the deadline", async () => {
-    const { bridge, service } = await bridgeWith(SOON, "0s");
+    // The attempt's time and the deadline are one: nothing is left when the call has failed.
+    const { bridge, service } = await bridgeWith(SOON, "0s", "300ms");
     service.answering = () => new Promise(() => {});
     expect(await bridge.ask()).toBe("DUNNO");
     expect(bridge.lines.at(-1)).toMatchObject({ source: "stale", cause: "timeout" });

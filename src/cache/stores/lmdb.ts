@@ -189,12 +189,14 @@ export class LmdbStore implements Store {
   }
 
   async *entries(): AsyncGenerator<readonly [string, Remembered]> {
+    const waiting = new Map(this.#waiting);
+    for (const [key, entry] of waiting) if (entry !== null) yield [key, entry];
     let start: Buffer | undefined;
     for (;;) {
       const chunk = await this.#turns.take(() => this.#chunk(start));
       for (const [packed, bytes] of chunk) {
         const key = unpack(packed);
-        const entry = this.#read(key, bytes);
+        const entry = waiting.has(key) ? undefined : this.#read(key, bytes);
         if (entry !== undefined) yield [key, entry];
       }
       if (chunk.length < CHUNK) return;

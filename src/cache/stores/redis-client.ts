@@ -22,7 +22,8 @@ const LONGEST_PAUSE = 3000;
  * @throws when the authority's certificate cannot be read
  */
 export function createClient(url: RedisUrl): Client {
-  const tls = url.ca === undefined ? {} : { ca: readFileSync(url.ca) };
+  // Said outright: else NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would turn it off.
+  const tls = { rejectUnauthorized: true, ...(url.ca !== undefined && { ca: readFileSync(url.ca) }) };
   const options = {
     lazyConnect: true,
     connectionName: "pfxbridge",

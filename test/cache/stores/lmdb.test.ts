@@ -99,7 +99,38 @@ describe("the store on disk", () => {
     expect(openLmdb().get(keyOf("a"))).toBeUndefined();
   });
 
-  it("gives all entries", async () => {
+  it("keeps the last of what was written to a key, also where the one before was just being written", async () => {
+    const store = openLmdb();
+    for (let round = 0; round < 20; round++) {
+      const key = keyOf(round);
+      store.set(key, remembered("old"));
+      // The transaction begins; how far it gets until the next write differs from round to round.
+      for (let turn = 0; turn < round % 5; turn++) await new Promise(setImmediate);
+      store.set(key, remembered("new"));
+      await until(() => store.waiting === 0);
+      expect(bodyOf(store.get(key)), `round ${round}`).toBe("new");
+      store.set(key, remembered("old"));
+      await Promise.resolve();
+      store.delete(key);
+      await until(() => store.waiting === 0);
+      expect(store.get(key), `round ${round}`).toBeUndefined();
+    }
+  });
+
+  it("gives all entries, also those that are not written yet", async () => {
+    const store = openLmdb();
+    store.set(keyOf("a"), remembered("old"));
+    store.set(keyOf("b"), remembered("b"));
+    await until(() => store.waiting === 0);
+    store.set(keyOf("a"), remembered("a"));
+    store.delete(keyOf("b"));
+    store.set(keyOf("c"), remembered("c"));
+    const bodies: (string | undefined)[] = [];
+    for await (const [, entry] of store.entries()) bodies.push(bodyOf(entry));
+    expect(bodies.sort()).toEqual(["a", "c"]);
+  });
+
+  it("gives all entries of many", async () => {
     await filled(1234);
     const bodies = new Set<string | undefined>();
     for await (const [key, entry] of openLmdb({ maxEntries: 10_000 }).entries()) {
