@@ -1,4 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:tls";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { openStore } from "../../../src/cache/open-store.ts";
 import type { Store } from "../../../src/cache/store.ts";
 import { parseStoreUrl, type RedisUrl, type StoreUrl } from "../../../src/cache/store-url.ts";
@@ -317,6 +320,36 @@ describe.skipIf(isSkipped)("a Redis that speaks TLS", () => {
       ]);
       expect(JSON.stringify(log.lines)).toMatch(/unable to verify the first certificate|self[- ]signed/);
     } finally {
+      authority.remove();
+    }
+  });
+
+  it.each([
+    ["alone", ""],
+    ["by Sentinels", "+sentinel"],
+    ["in a cluster", "+cluster"],
+  ])("is verified whatever NODE_TLS_REJECT_UNAUTHORIZED says: %s", async (_, mode) => {
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const authority = new TestAuthority();
+    let connections = 0;
+    const heard: string[] = [];
+    const { cert, key } = authority.issue("redis", "DNS:localhost,IP:127.0.0.1");
+    const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (socket) => {
+      socket.on("data", (data) => heard.push(data.toString("latin1"))).on("error", () => {});
+    });
+    server.on("connection", () => connections++);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const name = mode === "+sentinel" ? "/main" : "";
+      const store = await openStore(urlOf(`rediss${mode}://127.0.0.1:${port}${name}`), options(recorder()));
+      open.push(store);
+      await until(() => connections > 0, "a connection");
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(heard).toEqual([]);
+    } finally {
+      server.close();
       authority.remove();
     }
   });
