@@ -9,9 +9,9 @@ import { isRefusal, verbOf } from "../postfix/action.ts";
 import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
 import type { Cause, Failure } from "../upstream/failure.ts";
 import { freshness, type Lifetimes, LONGEST_LIFE } from "./freshness.ts";
-import { fromLine, toLine } from "./line.ts";
+import { fromForgottenLine, fromLine, toForgottenLine, toLine } from "./line.ts";
 import { type Revocations, revocationsOf } from "./revocations.ts";
-import type { Remembered, Store } from "./store.ts";
+import type { Remembered, Revocation, Store } from "./store.ts";
 
 export interface CachePolicy extends Lifetimes {
   /** Causes of failure for which a reply past its ttl answers. */
@@ -78,11 +78,11 @@ export class DecisionCache {
   /** What is remembered and may still be used, fresh or stale. At once, unless the store has to be waited for. */
   find(key: string, subject: Subject): Found | undefined | Promise<Found | undefined> {
     const entry = this.store.get(key);
-    if (entry instanceof Promise) return entry.then((found) => this.#usable(found, subject));
-    return this.#usable(entry, subject);
+    if (entry instanceof Promise) return entry.then((found) => this.#usable(key, found, subject));
+    return this.#usable(key, entry, subject);
   }
 
-  #usable(entry: Remembered | undefined, subject: Subject): Found | undefined {
+  #usable(key: string, entry: Remembered | undefined, subject: Subject): Found | undefined {
     const now = Date.now();
     // From the future: a clock has jumped, and how old it is nobody knows.
     if (
@@ -90,7 +90,7 @@ export class DecisionCache {
       entry.storedAt > now ||
       now >= entry.staleUntil ||
       entry.service !== this.#service ||
-      this.#revocations.cover(entry, subject.request.attributes)
+      this.#isForgotten(key, entry, subject)
     ) {
       this.counters.misses++;
       return undefined;
@@ -105,6 +105,13 @@ export class DecisionCache {
       age: Math.floor((now - entry.storedAt) / 1000),
       due: fresh && entry.freshUntil - now < (entry.freshUntil - entry.storedAt) * DUE_PART,
     };
+  }
+
+  /** One that can answer nobody any more is deleted: it came back with an old copy of the store, say. */
+  #isForgotten(key: string, entry: Remembered, subject: Subject): boolean {
+    if (!this.#revocations.cover(entry, subject.request.attributes)) return false;
+    if (this.#revocations.cover(entry, entry.asked.attributes)) this.store.delete(key);
+    return true;
   }
 
   /** Whether what was found some time ago, before a call that failed, may still answer. */
@@ -149,22 +156,29 @@ export class DecisionCache {
     if (this.store.kind === "redis" || this.store.get(key) !== undefined) this.store.delete(key);
   }
 
-  /** All that is remembered, a line of NDJSON each. */
+  /** All that is remembered, a line of NDJSON each, after what was to be forgotten. */
   async *export(): AsyncIterable<string> {
     const now = Date.now();
+    for (const revocation of this.#revocations.of(this.#service)) {
+      yield toForgottenLine(revocation, this.#policy.signature);
+    }
     for await (const [key, entry] of this.store.entries()) {
       // Services may share a store.
-      if (entry.service === this.#service && entry.staleUntil > now)
-        yield toLine(key, entry, this.#policy.signature);
+      if (entry.service !== this.#service || entry.staleUntil <= now) continue;
+      if (this.#revocations.cover(entry, entry.asked.attributes)) continue;
+      yield toLine(key, entry, this.#policy.signature);
     }
   }
 
   /**
-   * Takes in a line of an export, unless what is remembered is younger.
+   * Takes in a line of an export, unless what is remembered is younger, or it has been forgotten; or a line that says what
+   * was to be forgotten.
    *
    * @returns the problem, where it is not taken in
    */
   async load(line: string): Promise<string | undefined> {
+    const revocation = fromForgottenLine(line, this.#policy.signature);
+    if (revocation !== null) return "problem" in revocation ? revocation.problem : this.#forget(revocation);
     const parsed = fromLine(line, this.#policy.signature);
     if ("problem" in parsed) return parsed.problem;
     const { key, entry } = parsed;
@@ -172,6 +186,7 @@ export class DecisionCache {
     if (entry.service !== this.#service) return `it is of the service ${JSON.stringify(entry.service)}`;
     if (entry.staleUntil <= now) return "it is too old to be used";
     if (entry.storedAt > now) return "it is from the future: compare the clocks of both hosts";
+    if (this.#revocations.cover(entry, entry.asked.attributes)) return "it has been forgotten";
     const present = await this.store.get(key);
     // One from the future, of a clock that has jumped, is worth nothing.
     if (present !== undefined && present.storedAt > entry.storedAt && present.storedAt <= now) {
@@ -179,6 +194,18 @@ export class DecisionCache {
     }
     this.store.set(key, entry);
     return undefined;
+  }
+
+  async #forget(revocation: Revocation): Promise<string | undefined> {
+    if (revocation.service !== this.#service)
+      return `it is of the service ${JSON.stringify(revocation.service)}`;
+    if (this.#revocations.includes(revocation)) return undefined;
+    try {
+      await this.store.revoke(revocation);
+      return undefined;
+    } catch (error) {
+      return `what was to be forgotten could not be written: ${(error as Error).message}`;
+    }
   }
 
   #isKept(action: string, verb: string): boolean {

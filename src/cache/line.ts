@@ -1,12 +1,14 @@
 /**
  * A remembered reply as a line of NDJSON, for `pfxbridge cache export` and `load`: readable, and signed like the bytes
- * in a store, whatever a tool has done to white space and order of the JSON in between.
+ * in a store, whatever a tool has done to white space and order of the JSON in between. What was to be forgotten goes along,
+ * a line for each: where they are loaded it is forgotten, too, whatever else is loaded there and when.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { encode, type Unreadable } from "./codec.ts";
 import { isKey, isRememberable, MAX_ENTRY_SIZE } from "./limits.ts";
-import type { Remembered } from "./store.ts";
+import type { Remembered, Revocation } from "./store.ts";
+import { decodeRevocation, encodeRevocation } from "./stores/revocation-codec.ts";
 
 /** A line, in characters: an entry whose body is Base64, and room. */
 const MAX_LINE_LENGTH = 4 * MAX_ENTRY_SIZE;
@@ -103,6 +105,52 @@ export function fromLine(
     }
   }
   return { key: data.key, entry };
+}
+
+const forgottenSchema = z.strictObject({
+  version: z.literal(1),
+  service: z.string(),
+  forgotten_at: time,
+  attributes: texts,
+  mac: z.string().optional(),
+});
+
+/** One line, without a line break: that a service's decisions about some requests are revoked. */
+export function toForgottenLine({ at, service, attributes }: OneService, secret?: string): string {
+  const whole = { at: Math.ceil(at), service, attributes };
+  return JSON.stringify({
+    version: 1,
+    service,
+    forgotten_at: new Date(whole.at).toISOString(),
+    attributes,
+    ...(secret !== undefined && { mac: splitAtBlank(encodeRevocation(whole, secret))[0] }),
+  });
+}
+
+/** The revocation of such a line; null where it is another line, of an entry. */
+export function fromForgottenLine(line: string, secret?: string): OneService | Unreadable | null {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  if (json === null || typeof json !== "object" || !("forgotten_at" in json)) return null;
+  const parsed = forgottenSchema.safeParse(json);
+  if (!parsed.success) return { problem: "what was to be forgotten is not as expected" };
+  const { service, forgotten_at: at, attributes, mac = "" } = parsed.data;
+  const revocation = { at, service, attributes };
+  if (secret === undefined) return revocation;
+  const [, text] = splitAtBlank(encodeRevocation(revocation, secret));
+  const signed = decodeRevocation(`${mac} ${text}`, secret);
+  return "problem" in signed ? signed : revocation;
+}
+
+type OneService = Revocation & { readonly service: string };
+
+function splitAtBlank(text: string): [string, string] {
+  const blank = text.indexOf(" ");
+  return [text.slice(0, blank), text.slice(blank + 1)];
 }
 
 /** The signature of the entry's bytes, with what is a map in a fixed order and times in whole milliseconds. */

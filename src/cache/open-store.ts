@@ -29,7 +29,7 @@ export async function openStore(url: StoreUrl, options: StoreOptions): Promise<S
           { store: url.kind, reason: (error as Error).message },
           "the store of remembered decisions cannot be opened: they are kept in memory, and a restart will forget them",
         );
-        return new MemoryStore(options);
+        return new MemoryStore(options, undefined, url.kind);
       }
   }
 }

@@ -33,14 +33,26 @@ export class Revocations {
     this.#skew = skew;
   }
 
+  /** Whether it is among what is known already. */
+  includes(revocation: Revocation): boolean {
+    return this.#list.some((other) => implies(other, revocation));
+  }
+
   add(revocation: Revocation, keep: number): void {
     const oldest = Date.now() - keep;
-    if (this.#list.some((other) => implies(other, revocation))) return;
+    if (this.includes(revocation)) return;
     const list = this.#list.filter((other) => other.at >= oldest && !implies(revocation, other));
     const place = list.findIndex(({ at }) => at <= revocation.at);
     list.splice(place < 0 ? list.length : place, 0, revocation);
     this.#list = list;
     this.count++;
+  }
+
+  /** Those that concern a service, as of it alone. */
+  of(service: string): (Revocation & { readonly service: string })[] {
+    return this.#list
+      .filter((revocation) => (revocation.service ?? service) === service)
+      .map(({ at, attributes }) => ({ at, service, attributes }));
   }
 
   /**
@@ -58,7 +70,7 @@ export class Revocations {
 }
 
 /** Whether the first covers all that the second does. */
-function implies(first: Revocation, second: Revocation): boolean {
+export function implies(first: Revocation, second: Revocation): boolean {
   if (first.at < second.at || (first.service !== undefined && first.service !== second.service)) return false;
   for (const name in first.attributes) {
     if (first.attributes[name] !== second.attributes[name]) return false;
@@ -66,7 +78,11 @@ function implies(first: Revocation, second: Revocation): boolean {
   return true;
 }
 
-function matches({ attributes: wanted }: Revocation, attributes: ReadonlyMap<string, string>): boolean {
+/** Whether a policy request is among those that are meant. */
+export function matches(
+  { attributes: wanted }: Pick<Revocation, "attributes">,
+  attributes: ReadonlyMap<string, string>,
+): boolean {
   for (const name in wanted) if ((attributes.get(name) ?? "") !== wanted[name]) return false;
   return true;
 }

@@ -27,13 +27,26 @@ export class StorePool {
    * one service alone.
    */
   open(service: string, config: CacheConfig): Promise<Store> {
-    const { store: url, maxEntries, timeout } = config;
+    const { store: url, forgotten, maxEntries, timeout } = config;
     const secret = config.secret?.reveal();
-    const place = JSON.stringify([url.kind === "memory" ? service : null, url, maxEntries, timeout, secret]);
+    const place = JSON.stringify([
+      url.kind === "memory" ? service : null,
+      url,
+      forgotten,
+      maxEntries,
+      timeout,
+      secret,
+    ]);
     let shared = this.#stores.get(place);
     if (shared === undefined) {
-      const options = { maxEntries, keep: LONGEST_LIFE, timeout, log: this.#log };
-      const store = openStore(url, secret === undefined ? options : { ...options, secret });
+      const store = openStore(url, {
+        maxEntries,
+        keep: LONGEST_LIFE,
+        timeout,
+        log: this.#log,
+        ...(forgotten !== undefined && { forgotten }),
+        ...(secret !== undefined && { secret }),
+      });
       shared = { store, users: 0 };
       this.#stores.set(place, shared);
       store.catch(() => this.#stores.delete(place));

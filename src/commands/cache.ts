@@ -78,9 +78,11 @@ function incomplete(error: unknown): Error {
 async function load(file: string, target: ControlTarget): Promise<number> {
   const body = file === "-" ? process.stdin : createReadStream(file);
   const counts = await command<LoadCounts>(target, { method: "POST", path: "/v1/cache", body });
-  console.log(`${counts.loaded} loaded, ${counts.refused} refused`);
+  const { loaded, refused, forgotten } = counts;
+  console.log(`${loaded} loaded, ${refused} refused`);
+  if (forgotten !== undefined) console.log(`to be forgotten, as where it was exported: ${forgotten}`);
   for (const [reason, count] of Object.entries(counts.reasons)) {
     console.log(visible(`  ${count}: ${reason}`));
   }
-  return counts.loaded === 0 && counts.refused > 0 ? 1 : 0;
+  return loaded === 0 && forgotten === undefined && refused > 0 ? 1 : 0;
 }

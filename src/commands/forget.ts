@@ -1,17 +1,19 @@
 /** `pfxbridge forget`: remembered decisions about some requests are forgotten, by every bridge that shares the store. */
+import type { Met } from "../cache/forget.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
 import { CONTROL_HELP, CONTROL_OPTIONS, command, controlTarget, whoAmI } from "./control-target.ts";
 
 export const forget: Command = {
   help: [
-    "Usage: pfxbridge forget [--service SERVICE] [NAME=VALUE …]",
-    "       pfxbridge forget --all",
+    "Usage: pfxbridge forget [--dry-run] [--service SERVICE] [NAME=VALUE …]",
+    "       pfxbridge forget [--dry-run] --all",
     "",
     "Forgets what is remembered of requests with all of these attributes, on every",
     "host that shares the store, within a second: the service is asked again.",
     "",
     "      --service SERVICE  only what this service said",
     "      --all              everything",
+    "      --dry-run          only say how many remembered decisions it would meet",
     ...CONTROL_HELP,
     "",
     "  pfxbridge forget sasl_username=mallory",
@@ -23,6 +25,7 @@ export const forget: Command = {
         ...CONTROL_OPTIONS,
         service: { type: "string" },
         all: { type: "boolean", default: false },
+        "dry-run": { type: "boolean", default: false },
       },
       true,
     );
@@ -35,11 +38,14 @@ export const forget: Command = {
       );
     }
     if (some && all) throw new UsageError("--all forgets everything; leave out what stands beside it");
-    const what = positionals.length > 0 ? { attributes } : { all: true };
-    const body = { ...(service !== undefined && { service }), ...what, by: whoAmI() };
-    await command(controlTarget(values), { method: "POST", path: "/v1/forget", body });
+    const asked = positionals.length > 0 ? { attributes } : { all: true };
+    const dryRun = values["dry-run"];
+    const body = { ...(service !== undefined && { service }), ...asked, dry_run: dryRun, by: whoAmI() };
+    const met = await command<Met>(controlTarget(values), { method: "POST", path: "/v1/forget", body });
     const whose = service === undefined ? "every service" : service;
-    console.log(`forgotten: what ${whose} said of ${positionals.join(" and ") || "all requests"}`);
+    const what = `what ${whose} said of ${positionals.join(" and ") || "all requests"}`;
+    console.log(`${dryRun ? "would be forgotten" : "forgotten"}: ${what}`);
+    console.log(`remembered decisions met: ${met.complete ? "" : "at least "}${met.met}`);
     return 0;
   },
 };

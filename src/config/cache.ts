@@ -1,5 +1,6 @@
 /** `cache` and `warm` of a service: which decisions are remembered, where, and for how long. */
 import { join } from "node:path";
+import { forgottenFolder } from "../cache/forgotten-folder.ts";
 import { parseStoreUrl, type StoreUrl } from "../cache/open-store.ts";
 import { ExpressionError } from "../expression/expression.ts";
 import { createScope } from "../expression/scope.ts";
@@ -23,6 +24,8 @@ import { stateFolder } from "./state-folder.ts";
 /** Times in milliseconds. */
 export interface CacheConfig {
   readonly store: StoreUrl;
+  /** The folder where this host keeps what was to be forgotten; undefined: none. */
+  readonly forgotten?: string;
   readonly ttl: number;
   readonly staleIfError: number;
   /** Causes for which a reply past its ttl answers. */
@@ -55,9 +58,15 @@ const WHO_ASKS = [
 const CLAIM = "sender";
 const CLASSES: ReadonlySet<string> = new Set(["permit", "deny"]);
 
-/** Undefined where the service remembers nothing. */
+/**
+ * Undefined where the service remembers nothing.
+ *
+ * @param state the file of `control.state`
+ */
 export function readCache(
+  service: string,
   raw: RawService["cache"],
+  state: string | undefined,
   mapping: LoadedMapping | undefined,
   path: Path,
   report: Report,
@@ -65,6 +74,7 @@ export function readCache(
 ): CacheConfig | undefined {
   if (raw === undefined) return undefined;
   const store = readStore(raw.store, [...path, "store"], report, masker);
+  const forgotten = store === undefined ? undefined : forgottenFolder(store, service, state);
   const key = raw.key === undefined ? null : readKey(raw.key, [...path, "key"], report);
   const names = key?.names ?? mapping?.names;
   const everNew = EVER_NEW.filter((name) => names?.has(name));
@@ -79,6 +89,12 @@ export function readCache(
   }
   const secret =
     raw.secret === undefined ? null : readSecret(raw.secret, [...path, "secret"], report, masker);
+  if (store?.kind === "redis" && forgotten === undefined) {
+    report.warn(
+      [...path, "store"],
+      "what is forgotten is kept in Redis alone, which may lose its last writes; name a file with control.state, beside which this host keeps it, too",
+    );
+  }
   if (store?.kind === "redis" && raw.secret === undefined) {
     report.warn(
       [...path, "store"],
@@ -87,6 +103,7 @@ export function readCache(
   }
   return {
     store: store ?? { kind: "memory" },
+    ...(forgotten !== undefined && { forgotten }),
     ttl: raw.ttl,
     staleIfError: raw.stale_if_error,
     staleCauses: new Set([...NOT_PROVOKED, ...raw.stale_causes]),

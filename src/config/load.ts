@@ -42,10 +42,10 @@ async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>):
   const report = new Report(document, owner);
   const masker = new Masker();
   const listeners = readListeners(raw.listen, report);
-  const { services, named } = await readServices(raw.services, report, masker);
+  const control = raw.control === undefined ? undefined : readControl(raw.control, listeners, report, masker);
+  const { services, named } = await readServices(raw.services, control?.state, report, masker);
   const routes = readRoutes(raw.routes, named, report);
   checkOffline(raw, report);
-  const control = raw.control === undefined ? undefined : readControl(raw.control, listeners, report, masker);
   if (raw.group !== undefined && raw.user === undefined) {
     report.error(["group"], '"group" is of use only together with "user"', { key: true });
   }

@@ -32,8 +32,10 @@ export interface Services {
   readonly named: ReadonlyMap<string, RoutableService>;
 }
 
+/** @param state the file of `control.state` */
 export async function readServices(
   raw: Readonly<Record<string, RawService>>,
+  state: string | undefined,
   report: Report,
   masker: Masker,
 ): Promise<Services> {
@@ -49,7 +51,7 @@ export async function readServices(
     const mapping = await readMapping(rawService, settings.secrets, [...path, "mapping"], report);
     named.set(name, settings);
     if (mapping === undefined) continue;
-    const cache = readCache(rawService.cache, mapping, [...path, "cache"], report, masker);
+    const cache = readCache(name, rawService.cache, state, mapping, [...path, "cache"], report, masker);
     const warm = readWarm(rawService, cache, path, report);
     const service: ServiceConfig = { ...settings, mapping, warm, ...(cache && { cache }) };
     checkHeaderOwners(service, Object.keys(rawService.headers), path, report);

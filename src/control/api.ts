@@ -9,7 +9,8 @@
  *     POST /v1/cache     NDJSON
  *
  * Without `services` all are meant; without `for_ms` the switch holds until it is switched back. To forget everything,
- * of a service or of all, takes `all: true` in place of `attributes`: nobody does it by leaving something out.
+ * of a service or of all, takes `all: true` in place of `attributes`: nobody does it by leaving something out. What was met
+ * is in the reply, `{ "met": 3, "complete": true }`; with `"dry_run": true` it is only counted.
  */
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
@@ -36,6 +37,7 @@ const forgetSchema = z
     service: name.optional(),
     attributes: z.record(name, z.string().min(1).max(10_000)).optional(),
     all: z.literal(true).optional(),
+    dry_run: z.boolean().default(false),
     by,
   })
   .refine(({ attributes, all }) => (all === undefined) === Object.keys(attributes ?? {}).length > 0, {
@@ -54,10 +56,8 @@ const PATHS: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
     POST: withBody(onlineSchema, ({ services, by }, controls) => controls.online(services ?? "all", by)),
   },
   "/v1/forget": {
-    POST: withBody(
-      forgetSchema,
-      async ({ service, attributes = {}, by }, controls) =>
-        (await controls.forget(service, attributes, by)) ?? {},
+    POST: withBody(forgetSchema, ({ service, attributes = {}, by, dry_run: dryRun }, controls) =>
+      controls.forget(service, attributes, by, dryRun),
     ),
   },
   "/v1/cache": { GET: exportCache, POST: loadCache },

@@ -5,6 +5,7 @@
  * it is on the disk.
  */
 
+import type { Met } from "../cache/forget.ts";
 import type { LoadCounts } from "../decision/bridge.ts";
 import type { OfflineSwitch } from "../decision/offline.ts";
 import { ATTRIBUTE_TYPES } from "../expression/scope.ts";
@@ -85,15 +86,18 @@ export class BridgeControls implements Controls {
     service: string | undefined,
     attributes: Readonly<Record<string, string>>,
     by: string,
-  ): Promise<Refusal | undefined> {
+    dryRun: boolean,
+  ): Promise<Met | Refusal> {
     const wrong = (service && this.#unknown([service])) || misspelt(attributes);
     if (wrong) return wrong;
     const missing = this.#withoutCache(service);
     if (missing !== undefined) return missing;
     const what = { ...(service !== undefined && { service }), attributes };
-    await confirmed(this.#controlled.engine.forget({ ...what, at: Date.now() }));
-    this.#controlled.log.warn({ ...what, by }, "remembered decisions forgotten by hand");
-    return undefined;
+    const forgotten = this.#controlled.engine.forget({ ...what, at: Date.now() }, dryRun);
+    if (dryRun) return forgotten;
+    const met = await confirmed(forgotten);
+    this.#controlled.log.warn({ ...what, ...met, by }, "remembered decisions forgotten by hand");
+    return met;
   }
 
   exportCache(): AsyncIterable<string> | Refusal {
@@ -193,7 +197,7 @@ export class BridgeControls implements Controls {
 }
 
 /** A store on another host may be gone, and whoever blocks an account must know. */
-async function confirmed(forgotten: Promise<void>): Promise<void> {
+async function confirmed(forgotten: Promise<Met>): Promise<Met> {
   const notSure = "the store of remembered decisions has not confirmed it";
   const advice = "what is remembered may still be used; see to the store and try again";
   let timer: NodeJS.Timeout | undefined;
@@ -202,7 +206,7 @@ async function confirmed(forgotten: Promise<void>): Promise<void> {
     timer = setTimeout(fail, CONFIRM_TIME);
   });
   try {
-    await Promise.race([forgotten, late]);
+    return await Promise.race([forgotten, late]);
   } catch (error) {
     const { message } = error as Error;
     throw message.startsWith(notSure) ? error : new Error(`${notSure} (${message}): ${advice}`);

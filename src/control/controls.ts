@@ -1,4 +1,5 @@
 /** What can be done to a running bridge, and what it says of itself: the contract between the endpoint and the bridge. */
+import type { Met } from "../cache/forget.ts";
 import type { LoadCounts } from "../decision/bridge.ts";
 import type { OfflineReason, Switched } from "../decision/offline.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
@@ -18,12 +19,18 @@ export interface Controls {
   /** Switches services offline: for so many milliseconds, or until they are switched back. */
   offline(services: ServiceNames, forMs: number | null, by: string): Promise<Switching | Refusal>;
   online(services: ServiceNames, by: string): Promise<Switching | Refusal>;
-  /** Forgets decisions about requests with all of these attributes; of all services where none is named. */
+  /**
+   * Forgets decisions about requests with all of these attributes; of all services where none is named. With `dryRun`
+   * nothing is forgotten.
+   *
+   * @returns what it met, or would meet
+   */
   forget(
     service: string | undefined,
     attributes: Readonly<Record<string, string>>,
     by: string,
-  ): Promise<Refusal | undefined>;
+    dryRun: boolean,
+  ): Promise<Met | Refusal>;
   /** Remembered decisions as NDJSON, a line each. */
   exportCache(): AsyncIterable<string> | Refusal;
   /** Takes in lines of such an export. */

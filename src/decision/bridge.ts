@@ -5,7 +5,8 @@
  */
 import { randomUUID } from "node:crypto";
 import type { DecisionCache } from "../cache/cache.ts";
-import type { Revocation } from "../cache/store.ts";
+import { countMet, deleteForgotten, deleteMet, type Met, sumOfMet } from "../cache/forget.ts";
+import type { Revocation, Store } from "../cache/store.ts";
 import { StorePool } from "../cache/store-pool.ts";
 import type { Config } from "../config/config.ts";
 import type { LineLog } from "../observe/log.ts";
@@ -32,6 +33,8 @@ export interface BridgeOptions {
 export interface LoadCounts {
   readonly loaded: number;
   readonly refused: number;
+  /** How many of them said what was to be forgotten; absent: none. */
+  readonly forgotten?: number;
   /** How many lines were refused for which reason. */
   readonly reasons: Readonly<Record<string, number>>;
 }
@@ -121,13 +124,27 @@ export class Bridge {
     return decide(this.#policy, subject, performance.now(), (decision) => this.#masked(decision), trace);
   }
 
-  /** Uses no reply any more that was remembered before and matches; nor does any bridge that shares the store. */
-  async forget(revocation: Revocation): Promise<void> {
-    const caches = this.#caches().filter(
-      ([name]) => revocation.service === undefined || revocation.service === name,
-    );
-    const stores = new Set(caches.map(([, { store }]) => store));
-    await Promise.all([...stores].map((store) => store.revoke(revocation)));
+  /**
+   * Uses no reply any more that was remembered before and matches; nor does any bridge that shares the store.
+   *
+   * @param which in whose stores it is looked for what was met
+   * @throws Error when a store has not made it known as durably as it keeps what is revoked
+   */
+  async forget(revocation: Revocation, which?: WhichCaches): Promise<Met> {
+    await Promise.all([...this.#storesOf(revocation)].map((store) => store.revoke(revocation)));
+    const stores = [...this.#storesOf(revocation, which)];
+    return sumOfMet(await Promise.all(stores.map((store) => deleteMet(store, revocation))));
+  }
+
+  /** What it would meet; nothing changes. */
+  async countMet(revocation: Revocation, which?: WhichCaches): Promise<Met> {
+    const stores = [...this.#storesOf(revocation, which)];
+    return sumOfMet(await Promise.all(stores.map((store) => countMet(store, revocation))));
+  }
+
+  #storesOf({ service }: Revocation, which?: WhichCaches): ReadonlySet<Store> {
+    const caches = this.#caches(which).filter(([name]) => service === undefined || service === name);
+    return new Set(caches.map(([, { store }]) => store));
   }
 
   /** Remembered decisions of all services, or of some, a line of NDJSON each. */
@@ -142,17 +159,19 @@ export class Bridge {
   ): Promise<LoadCounts> {
     const caches = new Map(this.#caches(which));
     const reasons: Record<string, number> = {};
-    let loaded = 0;
-    let refused = 0;
+    const counts = { loaded: 0, forgotten: 0, refused: 0 };
     for await (const line of lines) {
-      const problem = await loadLine(line, caches);
-      if (problem === undefined) loaded++;
+      const result = await loadLine(line, caches);
+      if (typeof result !== "string") counts[result.was]++;
       else {
-        refused++;
-        reasons[problem] = (reasons[problem] ?? 0) + 1;
+        counts.refused++;
+        reasons[result] = (reasons[result] ?? 0) + 1;
       }
     }
-    return { loaded, refused, reasons };
+    const { loaded, forgotten, refused } = counts;
+    if (forgotten === 0) return { loaded, refused, reasons };
+    await Promise.all([...new Set([...caches.values()].map(({ store }) => store))].map(deleteForgotten));
+    return { loaded, forgotten, refused, reasons };
   }
 
   #caches(which: WhichCaches = () => true): [string, DecisionCache][] {
@@ -167,16 +186,19 @@ export class Bridge {
   }
 }
 
+/** What a line was, or why it was refused. */
 async function loadLine(
   line: string,
   caches: ReadonlyMap<string, DecisionCache>,
-): Promise<string | undefined> {
-  let service: unknown;
+): Promise<{ readonly was: "loaded" | "forgotten" } | string> {
+  let parsed: { readonly service?: unknown; readonly forgotten_at?: unknown } | null;
   try {
-    service = (JSON.parse(line) as { service?: unknown } | null)?.service;
+    parsed = JSON.parse(line);
   } catch {
     return "the line is no JSON";
   }
-  const cache = caches.get(String(service));
-  return cache === undefined ? "its service remembers nothing here" : cache.load(line);
+  const cache = caches.get(String(parsed?.service));
+  if (cache === undefined) return "its service remembers nothing here";
+  const problem = await cache.load(line);
+  return problem ?? { was: parsed?.forgotten_at === undefined ? "loaded" : "forgotten" };
 }

@@ -1,5 +1,6 @@
 /** The bridge in this process, over all configurations that it is given one after the other. */
 
+import { type Met, NOTHING_MET } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import { StorePool } from "../cache/store-pool.ts";
 import type { Config } from "../config/config.ts";
@@ -88,8 +89,9 @@ export class BridgeEngine implements Engine {
     // The switch itself is asked for each decision.
   }
 
-  async forget(revocation: Revocation): Promise<void> {
-    await this.#bridge?.forget(revocation);
+  async forget(revocation: Revocation, dryRun: boolean, which?: WhichCaches): Promise<Met> {
+    if (this.#bridge === null) return NOTHING_MET;
+    return dryRun ? this.#bridge.countMet(revocation, which) : this.#bridge.forget(revocation, which);
   }
 
   async *exportCache(which?: WhichCaches): AsyncIterable<string> {

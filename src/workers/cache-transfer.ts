@@ -39,6 +39,7 @@ export async function loadAll(
 ): Promise<LoadCounts> {
   const reasons: Record<string, number> = {};
   let loaded = 0;
+  let forgotten = 0;
   let refused = 0;
   for await (const piece of inPieces(lines)) {
     const counts = await Promise.all(
@@ -47,12 +48,13 @@ export async function loadAll(
     const first = counts[0];
     if (first === undefined) throw new Error("no worker process is ready; try again");
     loaded += first.loaded;
+    forgotten += first.forgotten ?? 0;
     refused += first.refused;
     for (const [reason, count] of Object.entries(first.reasons)) {
       reasons[reason] = (reasons[reason] ?? 0) + count;
     }
   }
-  return { loaded, refused, reasons };
+  return { loaded, refused, reasons, ...(forgotten > 0 && { forgotten }) };
 }
 
 async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<readonly string[], void> {

@@ -1,4 +1,5 @@
 /** What answers policy requests, whatever the number of processes: the bridge in this one, or workers. */
+import type { Met } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
 import type { Contents } from "../config/contents.ts";
@@ -17,8 +18,12 @@ export interface Engine {
   status(): Promise<EngineStatus>;
   /** Told when services were switched offline or online by hand; resolves when it holds everywhere. */
   switched(): Promise<void>;
-  /** Uses no reply any more that was remembered before and matches. */
-  forget(revocation: Revocation): Promise<void>;
+  /**
+   * Uses no reply any more that was remembered before and matches; with `dryRun` it is only counted.
+   *
+   * @throws Error when that is not sure
+   */
+  forget(revocation: Revocation, dryRun: boolean): Promise<Met>;
   /** Remembered decisions, a line of NDJSON each. */
   exportCache(): AsyncIterable<string>;
   loadCache(lines: AsyncIterable<string>): Promise<LoadCounts>;

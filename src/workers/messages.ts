@@ -1,4 +1,5 @@
 /** What the supervisor and its workers say to each other: calls and their results, connections, and counts. */
+import type { Met } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import type { Contents } from "../config/contents.ts";
 import type { EngineStatus } from "../control/controls.ts";
@@ -36,7 +37,8 @@ export interface WorkerCalls {
   /** What is switched offline by hand. */
   switch: [OfflineSnapshot, null];
   status: [null, EngineStatus];
-  forget: [Revocation, null];
+  /** `own`: what it met in a shared store is counted, and deleted, by another worker. */
+  forget: [{ readonly revocation: Revocation; readonly dryRun: boolean; readonly own: boolean }, Met];
   /** The next remembered decisions for a reader, or the first; at the end none. `own`: that no other worker has. */
   export: [{ readonly reader: number; readonly own: boolean }, readonly string[]];
   /** The reader has gone. */

@@ -5,6 +5,7 @@
  * it ends again and again, after longer and longer pauses, while another takes connections. One that says nothing for some
  * seconds (it is stopped, or in an endless loop) is ended. Only its own connections are lost.
  */
+import { type Met, sumOfMet } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
 import { type Contents, environmentWithout } from "../config/contents.ts";
@@ -149,8 +150,13 @@ export class WorkerPool implements Engine {
     await this.#all((worker) => worker.call("switch", switches, CALL_TIME));
   }
 
-  async forget(revocation: Revocation): Promise<void> {
-    await this.#all((worker) => worker.call("forget", revocation, FORGET_TIME));
+  async forget(revocation: Revocation, dryRun: boolean): Promise<Met> {
+    const [first] = this.#ready();
+    const met: Met[] = [];
+    await this.#all(async (worker) => {
+      met.push(await worker.call("forget", { revocation, dryRun, own: worker !== first }, FORGET_TIME));
+    });
+    return sumOfMet(met);
   }
 
   exportCache(): AsyncIterable<string> {

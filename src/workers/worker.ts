@@ -109,10 +109,7 @@ class Worker {
       return null;
     },
     status: () => this.#engine.status(),
-    forget: async (revocation) => {
-      await this.#engine.forget(revocation);
-      return null;
-    },
+    forget: ({ revocation, dryRun, own }) => this.#engine.forget(revocation, dryRun, own ? isOwn : undefined),
     export: ({ reader, own }) => {
       let lines = this.#exports.get(reader);
       if (lines === undefined) {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type CachePolicy, DecisionCache } from "../../src/cache/cache.ts";
+import { countMet, deleteMet } from "../../src/cache/forget.ts";
 import type { Remembered, Revocation, Store } from "../../src/cache/store.ts";
 import type { Subject } from "../../src/mapping/mapping.ts";
 import type { Cause } from "../../src/upstream/failure.ts";
@@ -33,6 +34,7 @@ class HeldStore implements Store {
   async close() {}
 }
 
+const HOUR = 3_600_000;
 const NOW = 1_800_000_000_000;
 const POLICY: CachePolicy = {
   ttl: 60_000,
@@ -282,5 +284,67 @@ describe("revoked decisions", () => {
     vi.setSystemTime(NOW + 20);
     keep(cache, "DUNNO", asked);
     expect(cache.find("key", subject())).toBeUndefined();
+  });
+
+  it("that a fast clock has remembered stay forgotten when the clock has been put right and the time comes", async () => {
+    const { cache, store } = cacheWith({ ttl: 3 * HOUR });
+    vi.setSystemTime(NOW + HOUR);
+    keep(cache);
+    const fromTheFuture = store.held.get("key")!;
+    vi.setSystemTime(NOW);
+    const revocation = { at: NOW, attributes: { sender: "a@example.net" } };
+    await store.revoke(revocation);
+    expect(await deleteMet(store, revocation)).toEqual({ met: 1, complete: true });
+    expect(store.held.size).toBe(0);
+    // Another process, or a copy of the store, may have it still.
+    store.held.set("key", fromTheFuture);
+    vi.setSystemTime(NOW + 2 * HOUR);
+    expect(cache.find("key", subject())).toBeUndefined();
+    keep(cache);
+    expect(cache.find("key", subject())).toBeDefined();
+  });
+
+  it("are met only where they are from before, of that service, and not over", async () => {
+    const { cache, store } = cacheWith();
+    const revocation = { at: NOW, service: "corp", attributes: { sender: "a@example.net" } };
+    keep(cache);
+    const entry = store.held.get("key")!;
+    store.held.set("other sender", { ...entry, asked: { ...entry.asked, attributes: new Map() } });
+    store.held.set("other service", { ...entry, service: "other" });
+    store.held.set("over", {
+      ...entry,
+      storedAt: NOW - 2 * HOUR,
+      freshUntil: NOW - HOUR,
+      staleUntil: NOW - 1,
+    });
+    store.held.set("asked since", { ...entry, storedAt: NOW + 5 });
+    vi.setSystemTime(NOW + 10);
+    expect(await countMet(store, { ...revocation, at: NOW })).toMatchObject({ complete: true });
+    await store.revoke(revocation);
+    expect(await deleteMet(store, revocation)).toEqual({ met: 1, complete: true });
+    expect([...store.held.keys()].sort()).toEqual(["asked since", "other sender", "other service", "over"]);
+  });
+
+  it("are in no export, which says that they are; and loading it forgets them elsewhere", async () => {
+    const { cache, store } = cacheWith({ signature: "s" });
+    keep(cache);
+    const before = await lines(cache);
+    vi.setSystemTime(NOW + 1000);
+    await store.revoke({ at: NOW + 500, attributes: { sender: "a@example.net" } });
+    const after = await lines(cache);
+    expect(after.map((line) => JSON.parse(line))).toEqual([
+      {
+        version: 1,
+        service: "corp",
+        forgotten_at: new Date(NOW + 500).toISOString(),
+        attributes: { sender: "a@example.net" },
+        mac: expect.any(String),
+      },
+    ]);
+    const other = cacheWith({ signature: "s" });
+    for (const line of [...before, ...after]) expect(await other.cache.load(line)).toBeUndefined();
+    expect(other.cache.find("key", subject())).toBeUndefined();
+    expect(await other.cache.load(before[0] ?? "")).toBe("it has been forgotten");
+    expect(await other.cache.load(after[0]!.replace("a@example.net", "b@example.net"))).toMatch(/signature/);
   });
 });

@@ -49,7 +49,7 @@ describe("forget", () => {
     const { status, stdout } = await command("forget", "sasl_username=mallory");
     expect({ status, stdout }).toEqual({
       status: 0,
-      stdout: "forgotten: what every service said of sasl_username=mallory\n",
+      stdout: "forgotten: what every service said of sasl_username=mallory\nremembered decisions met: 1\n",
     });
     expect(await bridge.ask(MALLORY)).toBe("REJECT 5.7.1 no");
     expect(await bridge.ask(ALICE)).toBe("DUNNO");

@@ -30,7 +30,7 @@ export function fakeControls(own: Partial<Controls> = {}): FakeControls {
     status: note("status", status),
     offline: note("offline", { services: [] }),
     online: note("online", { services: [] }),
-    forget: note("forget", undefined),
+    forget: note("forget", { met: 0, complete: true }),
     exportCache: async function* () {
       yield '{"key":"a"}';
     },

@@ -77,7 +77,12 @@ describe("a command", () => {
     [
       "forget",
       post("/v1/forget", { service: "corp", attributes: { sasl_username: "mallory" }, by: "bob" }),
-      ["forget", "corp", { sasl_username: "mallory" }, "bob"],
+      ["forget", "corp", { sasl_username: "mallory" }, "bob", false],
+    ],
+    [
+      "forget that only counts",
+      post("/v1/forget", { attributes: { sasl_username: "mallory" }, dry_run: true, by: "bob" }),
+      ["forget", undefined, { sasl_username: "mallory" }, "bob", true],
     ],
   ])("%s is carried out", async (_, request, asked) => {
     const { config, controls } = await start();

@@ -6,41 +6,67 @@ import type { Revocation } from "../store.ts";
 import { Complaints } from "./complaints.ts";
 import type { Databases } from "./lmdb-file.ts";
 import type { LmdbTurns } from "./lmdb-turns.ts";
-import type { StoreOptions } from "./options.ts";
+import { openFeed, type StoreOptions } from "./options.ts";
 import { decodeRevocation, encodeRevocation } from "./revocation-codec.ts";
-import { mergeOldest, RevocationFeed } from "./revocation-feed.ts";
+import { mergeOldest, type RevocationFeed } from "./revocation-feed.ts";
 
 const COUNTER = numberKey(0);
 
 export class LmdbRevocations {
   readonly feed: RevocationFeed;
-  readonly #options: Pick<StoreOptions, "secret" | "keep" | "log">;
+  readonly #options: Pick<StoreOptions, "secret" | "log">;
   readonly #complaints: Complaints;
-  /** Told already when they were made here. */
-  readonly #own = new Set<string>();
   #seen = 0;
+  /** Known here, and not in the file: it was begun anew, or is an old copy. */
+  #missing: readonly Revocation[] = [];
 
-  constructor(options: Pick<StoreOptions, "secret" | "keep" | "log">) {
+  constructor(options: Pick<StoreOptions, "secret" | "keep" | "forgotten" | "log">) {
     this.#options = options;
     this.#complaints = new Complaints(options.log);
-    this.feed = new RevocationFeed(options.log, () => options.keep);
+    this.feed = openFeed(options);
+  }
+
+  /** The file is another than before: all that is in it is read, and what is known and not in it is to be written. */
+  beginAnew(databases: Databases): void {
+    this.#seen = 0;
+    this.#missing = this.feed.missingIn(this.#readNew(databases));
   }
 
   /** Tells of those that have been added since the last time. */
-  poll({ revocations }: Databases): void {
+  poll(databases: Databases): void {
+    const last = numberIn(databases.revocations.get(COUNTER));
+    if (last < this.#seen) this.beginAnew(databases);
+    else if (last > this.#seen) this.#readNew(databases);
+  }
+
+  #readNew({ revocations }: Databases): Revocation[] {
+    const read: Revocation[] = [];
     const last = numberIn(revocations.get(COUNTER));
-    if (last === this.#seen) return;
-    // The file was begun anew.
-    if (last < this.#seen) this.#seen = 0;
     const range = { start: numberKey(this.#seen + 1), end: numberKey(last + 1) };
     for (const { value } of revocations.getRange(range)) {
-      const text = value.toString("utf8");
-      if (this.#own.delete(text)) continue;
-      const revocation = decodeRevocation(text, this.#options.secret);
-      if ("problem" in revocation) this.#complaints.warn({ store: "lmdb" }, revocation.problem);
-      else this.feed.announce(revocation);
+      const revocation = decodeRevocation(value.toString("utf8"), this.#options.secret);
+      if ("problem" in revocation) {
+        this.#complaints.warn({ store: "lmdb" }, revocation.problem);
+      } else {
+        read.push(revocation);
+        this.feed.hear(revocation);
+      }
     }
     this.#seen = last;
+    return read;
+  }
+
+  /** Writes into the file what is known and was not in it, for others who share it. */
+  async writeMissing(turns: LmdbTurns): Promise<void> {
+    const missing = this.#missing;
+    if (missing.length === 0) return;
+    this.#missing = [];
+    try {
+      await this.#write(turns, missing);
+    } catch (error) {
+      this.#missing = missing;
+      throw error;
+    }
   }
 
   /**
@@ -49,24 +75,33 @@ export class LmdbRevocations {
    * @throws an error when it could not be written: others, and later processes, will not hear of it
    */
   async add(turns: LmdbTurns, revocation: Revocation): Promise<void> {
-    const text = encodeRevocation(revocation, this.#options.secret);
-    this.#own.add(text);
-    this.feed.announce(revocation);
+    const keeping = this.feed.announce(revocation).catch((error: Error) => {
+      this.#complaints.warn({ reason: error.message }, "what was forgotten is kept in the store alone");
+    });
     try {
-      await turns.transact(({ root, revocations }, write) => {
-        write(
-          root.transaction(() => {
-            let last = numberIn(revocations.get(COUNTER));
-            void revocations.put(numberKey(++last), Buffer.from(text));
-            const merged = this.#merge(revocations);
-            if (merged !== undefined) void revocations.put(numberKey(++last), Buffer.from(merged));
-            void revocations.put(COUNTER, numberKey(last));
-          }),
-        );
-      });
+      await this.#write(turns, [revocation]);
     } catch (error) {
       throw new Error(`it could not be written to the store: ${(error as Error).message}`);
+    } finally {
+      await keeping;
     }
+  }
+
+  async #write(turns: LmdbTurns, added: readonly Revocation[]): Promise<void> {
+    await turns.transact(({ root, revocations }, write) => {
+      write(
+        root.transaction(() => {
+          let last = numberIn(revocations.get(COUNTER));
+          for (const revocation of added) {
+            const text = encodeRevocation(revocation, this.#options.secret);
+            void revocations.put(numberKey(++last), Buffer.from(text));
+          }
+          const merged = this.#merge(revocations);
+          if (merged !== undefined) void revocations.put(numberKey(++last), Buffer.from(merged));
+          void revocations.put(COUNTER, numberKey(last));
+        }),
+      );
+    });
   }
 
   /** Removes the oldest where there are too many, and gives what replaces them. */

@@ -84,7 +84,7 @@ export class LmdbStore implements Store {
     this.#mappedAtOpen = mappedBytes();
     this.#db = openFile(path, options.log);
     this.#revocations = new LmdbRevocations(options);
-    this.#revocations.poll(this.#db);
+    this.#revocations.beginAnew(this.#db);
     this.#timer = setInterval(() => this.#tend(), INTERVAL);
     this.#timer.unref();
   }
@@ -237,10 +237,20 @@ export class LmdbStore implements Store {
     if (this.#isAway) return;
     try {
       this.#revocations.poll(this.#db);
+      void this.#writeMissing();
       void this.#sweep();
       this.#giveBackMemory();
     } catch (error) {
       this.#complain(error, "the store of remembered decisions cannot be read");
+    }
+  }
+
+  async #writeMissing(): Promise<void> {
+    if (this.#isPaused() || this.#turns.isStuck || this.#isClosed) return;
+    try {
+      await this.#revocations.writeMissing(this.#turns);
+    } catch (error) {
+      this.#failed(error, "what is to be forgotten could not be written to the store");
     }
   }
 

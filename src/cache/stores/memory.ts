@@ -1,8 +1,9 @@
 /** Remembered replies in the memory of the process, bounded by count and by bytes: the least recently used go first. */
 import { LRUCache } from "lru-cache";
+import type { Log } from "../../observe/log.ts";
 import type { Remembered, Revocation, Store } from "../store.ts";
-import type { StoreOptions } from "./options.ts";
-import { RevocationFeed } from "./revocation-feed.ts";
+import { openFeed, type StoreOptions } from "./options.ts";
+import type { RevocationFeed } from "./revocation-feed.ts";
 
 /** Of all entries together, as far as it can be counted, in bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -15,16 +16,28 @@ export class MemoryStore implements Store {
   readonly kind = "memory";
   readonly #entries: LRUCache<string, Remembered>;
   readonly #revocations: RevocationFeed;
+  readonly #log: Log;
 
-  /** @param maxBytes of all entries together; default 64 MiB */
-  constructor(options: Pick<StoreOptions, "maxEntries" | "keep" | "log">, maxBytes = MAX_BYTES) {
+  readonly #inPlaceOf: Store["kind"];
+
+  /**
+   * @param maxBytes of all entries together; default 64 MiB
+   * @param inPlaceOf the store that was to be opened and could not be
+   */
+  constructor(
+    options: Omit<StoreOptions, "timeout">,
+    maxBytes = MAX_BYTES,
+    inPlaceOf: Store["kind"] = "memory",
+  ) {
     this.#entries = new LRUCache({
       max: options.maxEntries,
       maxSize: maxBytes,
       sizeCalculation: sizeOf,
       ttlResolution: 1000,
     });
-    this.#revocations = new RevocationFeed(options.log, () => options.keep);
+    this.#revocations = openFeed(options);
+    this.#inPlaceOf = inPlaceOf;
+    this.#log = options.log;
   }
 
   get(key: string): Remembered | undefined {
@@ -49,8 +62,31 @@ export class MemoryStore implements Store {
     yield* this.#entries.entries();
   }
 
+  /**
+   * What is in memory goes with the process. What is in the store that this one stands in for comes back with it: then
+   * the revocation must be kept until it does.
+   *
+   * @throws Error when it could not be kept, or others who share that store cannot be told
+   */
   async revoke(revocation: Revocation): Promise<void> {
-    this.#revocations.announce(revocation);
+    try {
+      const isKept = await this.#revocations.announce(revocation);
+      if (!isKept && this.#inPlaceOf !== "memory") throw new Error("this host has no folder for it");
+    } catch (error) {
+      const { message } = error as Error;
+      if (this.#inPlaceOf !== "memory") {
+        throw new Error(
+          `the store could not be opened, and what it holds would come back with it: ${message}`,
+        );
+      }
+      this.#log.warn(
+        { reason: message },
+        "what was forgotten is not kept: an old export could bring it back",
+      );
+    }
+    if (this.#inPlaceOf === "redis") {
+      throw new Error("Redis could not be opened; other hosts will be told when this one is started with it");
+    }
   }
 
   onRevocation(listener: (revocation: Revocation) => void): void {

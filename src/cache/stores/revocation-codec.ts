@@ -7,7 +7,8 @@ import { z } from "zod";
 import type { Unreadable } from "../codec.ts";
 import type { Revocation } from "../store.ts";
 
-const MAX_LENGTH = 64 * 1024;
+/** Of a revocation as text, in characters. */
+export const MAX_REVOCATION = 64 * 1024;
 const UNSIGNED = "-";
 
 const schema = z.object({
@@ -17,14 +18,19 @@ const schema = z.object({
 });
 
 export function encodeRevocation(revocation: Revocation, secret?: string): string {
-  const { at, service, attributes } = revocation;
-  const json = JSON.stringify({ at, service, attributes });
+  const json = textOf(revocation);
   return `${secret === undefined ? UNSIGNED : signatureOf(json, secret)} ${json}`;
+}
+
+/** What a revocation says, the same text for the same. */
+export function textOf({ at, service, attributes }: Revocation): string {
+  const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify({ at, service, attributes: Object.fromEntries(sorted) });
 }
 
 export function decodeRevocation(text: string, secret?: string): Revocation | Unreadable {
   const space = text.indexOf(" ");
-  if (space < 0 || text.length > MAX_LENGTH) return { problem: "a revocation is damaged" };
+  if (space < 0 || text.length > MAX_REVOCATION) return { problem: "a revocation is damaged" };
   const json = text.slice(space + 1);
   if (secret !== undefined) {
     const [given, expected] = [text.slice(0, space), signatureOf(json, secret)].map(hash) as [Buffer, Buffer];
