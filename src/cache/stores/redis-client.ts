@@ -1,8 +1,9 @@
 /**
  * The connection to Redis or Valkey: one server, the master that Sentinels name, or a cluster.
  *
- * It is made in the background and made again for ever, with growing pauses. Nothing is queued while there is none, and
- * one on which nothing is heard is given up, so that what waits for replies stays bounded.
+ * It is made in the background and made again for ever, with growing pauses. Nothing is queued while there is none, one on
+ * which nothing is heard is given up, and so is one whose reply has no end, so that what waits for replies and what comes
+ * of them stays bounded.
  */
 import { readFileSync } from "node:fs";
 import { Cluster, Redis } from "ioredis";
@@ -10,6 +11,11 @@ import type { RedisUrl } from "../store-url.ts";
 
 export type Client = Redis | Cluster;
 
+/**
+ * Of one reply, in bytes. An entry, a page of keys and one of revocations are far smaller; ioredis has no limit of its own
+ * and would keep all that comes.
+ */
+const MAX_REPLY = 2 * 1024 * 1024;
 /** Without a byte from the server while it owes a reply, in milliseconds. */
 const SILENCE = 2000;
 const CONNECT_TIMEOUT = 3000;
@@ -22,6 +28,32 @@ const LONGEST_PAUSE = 3000;
  * @throws when the authority's certificate cannot be read
  */
 export function createClient(url: RedisUrl): Client {
+  const client = createUnbounded(url);
+  if (client instanceof Cluster) client.on("+node", boundReplies);
+  else boundReplies(client);
+  return client;
+}
+
+/** Ends a connection on which a reply is longer than any that was asked for. */
+function boundReplies(client: Redis): void {
+  client.on("connect", () => {
+    const { stream } = client;
+    let answered: unknown;
+    let length = 0;
+    const count = (data: Buffer): void => {
+      // Before the reply is read its command is at the head; another one there means that the last was whole.
+      const head = client.commandQueue.peekFront();
+      if (head !== answered) length = 0;
+      answered = head;
+      length += data.length;
+      if (length > MAX_REPLY) stream.destroy(new Error(`a reply of more than ${MAX_REPLY} bytes`));
+    };
+    // After ioredis has put its reader there, so as to come before it.
+    process.nextTick(() => stream.prependListener("data", count));
+  });
+}
+
+function createUnbounded(url: RedisUrl): Client {
   // Said outright: else NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would turn it off.
   const tls = { rejectUnauthorized: true, ...(url.ca !== undefined && { ca: readFileSync(url.ca) }) };
   const options = {

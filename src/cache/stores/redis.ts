@@ -21,6 +21,9 @@ const MOST_WAITING = 1000;
 const POLL_INTERVAL = 300;
 /** Keys asked for at once by SCAN. */
 const CHUNK = 200;
+/** Pages of keys that are asked for in one go; a Redis that has more has no end, or is not for this. */
+const MOST_PAGES = 50_000;
+const NOTHING = Buffer.alloc(0);
 /** For Redis to say goodbye, in milliseconds. */
 const CLOSING = 1000;
 
@@ -58,14 +61,20 @@ export class RedisStore implements Store {
   }
 
   get(key: string): Remembered | undefined | Promise<Remembered | undefined> {
-    if (!this.#canAsk()) return undefined;
-    return this.#counted(this.#client.getBuffer(this.#prefix + key)).then(
-      (bytes) => (bytes === null ? undefined : this.#read(key, bytes)),
+    // Before it is known what is revoked nothing answers.
+    if (!this.#canAsk() || !this.#revocations.isCurrent) return undefined;
+    return this.#counted(this.#getBounded(this.#prefix + key)).then(
+      (bytes) => (bytes.length === 0 ? undefined : this.#read(key, bytes)),
       (error: Error) => {
         this.#complain(error, "a remembered decision could not be read");
         return undefined;
       },
     );
+  }
+
+  /** What others have made of a key may be of any size: one byte more than it may have is damage enough. Empty: none. */
+  #getBounded(key: string): Promise<Buffer> {
+    return this.#client.getrangeBuffer(key, 0, MAX_ENTRY_SIZE);
   }
 
   set(key: string, entry: Remembered): void {
@@ -95,24 +104,27 @@ export class RedisStore implements Store {
   async *entries(): AsyncGenerator<readonly [string, Remembered]> {
     for await (const keys of this.#scan()) {
       // One by one: in a cluster they are on different nodes.
-      const found = await Promise.all(keys.map((key) => this.#client.getBuffer(key).catch(() => null)));
+      const found = await Promise.all(keys.map((key) => this.#getBounded(key).catch(() => NOTHING)));
       for (const [index, bytes] of found.entries()) {
         const key = keys[index]?.slice(this.#prefix.length) ?? "";
-        const entry = bytes === null ? undefined : this.#read(key, bytes);
+        const entry = bytes.length === 0 ? undefined : this.#read(key, bytes);
         if (entry !== undefined) yield [key, entry];
       }
     }
   }
 
-  /** Ends early when Redis goes away. */
+  /** Ends early when Redis goes away, or when it would never end. */
   async *#scan(): AsyncGenerator<readonly string[]> {
     if (!this.#isThere) return;
     const nodes = "nodes" in this.#client ? this.#client.nodes("master") : [this.#client];
     const match = `${this.#prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
+    let pages = 0;
     try {
       for (const node of nodes) {
         let cursor = "0";
         do {
+          if (this.#isClosed) return;
+          if (++pages > MOST_PAGES) throw new Error(`more than ${MOST_PAGES * CHUNK} keys`);
           const [next, keys] = await node.scan(cursor, "MATCH", match, "COUNT", CHUNK);
           yield keys;
           cursor = next;
@@ -160,7 +172,7 @@ export class RedisStore implements Store {
     if (this.#isThere) {
       this.#revocations
         .poll()
-        .catch((error: Error) => this.#complain(error, "revocations could not be read from Redis"));
+        .catch((error: Error) => this.#complain(error, "revocations could not be exchanged with Redis"));
     }
   }
 
