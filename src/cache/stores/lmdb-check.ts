@@ -9,7 +9,7 @@
  *
  * Format: lmdb-js' mdb.c (MDB_page_header, MDB_meta, MDB_db, MDB_node), 64 bits, little-endian.
  */
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;
@@ -17,6 +17,8 @@ const HEADER = 24;
 const META_SIZE = HEADER + 144;
 const DB_SIZE = 48;
 const NODE_HEADER = 8;
+/** Of files that this bridge makes. */
+const PAGE_SIZE = 4096;
 /** All bits set; a number too large to be exact still equals it. */
 const NO_PAGE = 2 ** 64;
 
@@ -70,6 +72,24 @@ export function findDamage(path: string): string | null {
   } finally {
     closeSync(fd);
   }
+}
+
+/** The number of the last transaction in an open file; null where it is no LMDB file any more. */
+export function newestTransaction(fd: number): bigint | null {
+  const metas = readMetas(fd, fstatSync(fd).size);
+  if (typeof metas === "string") return null;
+  return metas.reduce((a, b) => (b.txn > a.txn ? b : a)).txn;
+}
+
+/**
+ * Makes LMDB take a file that it has open, and that somebody has cut or written over, for one whose transaction `txn` has
+ * ended: else it waits for that for ever when it closes the file or the process ends (mdb_env_sync). What is in the file is
+ * lost anyway.
+ */
+export function pretendEnded(fd: number, txn: bigint): void {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(txn);
+  for (const page of [0, PAGE_SIZE]) writeSync(fd, bytes, 0, 8, page + HEADER + 128);
 }
 
 function readMetas(fd: number, size: number): Meta[] | string {

@@ -13,13 +13,13 @@ const TIME_LIMIT = 30_000;
 export type Write = (written: Promise<unknown>) => void;
 
 export class LmdbTurns {
-  readonly #databases: () => Databases;
+  readonly #databases: () => Databases | Promise<Databases>;
   #last: Promise<unknown> = Promise.resolve();
   #isStuck = false;
   #hasFailed = false;
 
-  /** @param databases the file as it is open now */
-  constructor(databases: () => Databases) {
+  /** @param databases the file as it is open now; where it has to be opened anew first, that is part of the turn */
+  constructor(databases: () => Databases | Promise<Databases>) {
     this.#databases = databases;
   }
 
@@ -31,6 +31,11 @@ export class LmdbTurns {
   /** False when the last transaction failed: LMDB would wait for its end for ever. The file is sound all the same. */
   get canClose(): boolean {
     return !this.#hasFailed;
+  }
+
+  /** The file is another one from now on: what failed in the one before is over. */
+  begin(): void {
+    this.#hasFailed = false;
   }
 
   /** Does `action` when everything before it has ended, and gives what it gives. */
@@ -50,7 +55,7 @@ export class LmdbTurns {
   transact<T>(change: (databases: Databases, write: Write) => T): Promise<T> {
     return this.take(async () => {
       if (this.#isStuck) throw new Error("an earlier transaction has not ended");
-      const current = this.#databases();
+      const current = await this.#databases();
       const writes = new Set<Promise<unknown>>();
       try {
         return change(current, (written) => writes.add(written));

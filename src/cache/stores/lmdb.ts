@@ -5,6 +5,9 @@
  * for it. What is not yet written is answered from memory. Every so often, in small steps, entries past their end are
  * deleted, and those that end first where there are too many.
  *
+ * A file that was cut, written over, replaced or removed meanwhile is left, and the store goes on with what stands at the
+ * path then, or begins anew: with all revocations that this process knows.
+ *
  * Pages of the file that were looked at count as the process's memory, though the system can take them back at any time.
  * When they have become many, the file is closed and opened again, which gives them back.
  */
@@ -19,6 +22,7 @@ import { entryReader, type ReadEntry } from "./entry-reader.ts";
 import { type Databases, openDatabases, openFile } from "./lmdb-file.ts";
 import { LmdbRevocations } from "./lmdb-revocations.ts";
 import { LmdbTurns, type Write } from "./lmdb-turns.ts";
+import { LmdbWatch } from "./lmdb-watch.ts";
 import type { StoreOptions } from "./options.ts";
 
 /** Between two looks at what there is to do, in milliseconds. */
@@ -40,6 +44,7 @@ const READS_PER_LOOK = 100;
 /** After a write that failed, in milliseconds: a full disk does not get empty by trying. */
 const PAUSE = 10_000;
 const NOTHING = Buffer.alloc(0);
+const UNUSABLE = "the store of remembered decisions could not be opened again";
 
 /** Null: deleted. */
 type Waiting = Remembered | null;
@@ -54,7 +59,7 @@ export class LmdbStore implements Store {
   readonly #read: ReadEntry;
   readonly #revocations: LmdbRevocations;
   readonly #timer: NodeJS.Timeout;
-  readonly #turns = new LmdbTurns(() => this.#db);
+  readonly #turns = new LmdbTurns(() => this.#soundDatabases());
   /** What is not yet on the disk, and of this what has not yet been begun. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #unbegun = new Set<string>();
@@ -62,9 +67,12 @@ export class LmdbStore implements Store {
   /** More entries than there may be, by so many that nothing is remembered until some are deleted. */
   #isOverfull = false;
   #db: Databases;
+  #watch: LmdbWatch;
   /** The file is to be closed and opened anew; between the two it is away. */
   #isToBeOpened = false;
   #isAway = false;
+  /** What has become of the file; null: it is the one that was opened. */
+  #leftBecause: string | null = null;
   #isSweeping = false;
   #pausedUntil = 0;
   #isClosed = false;
@@ -83,6 +91,7 @@ export class LmdbStore implements Store {
     this.#read = entryReader(this.kind, options.secret, this.#complaints);
     this.#mappedAtOpen = mappedBytes();
     this.#db = openFile(path, options.log);
+    this.#watch = new LmdbWatch(path);
     this.#revocations = new LmdbRevocations(options);
     this.#revocations.beginAnew(this.#db);
     this.#timer = setInterval(() => this.#tend(), INTERVAL);
@@ -98,7 +107,7 @@ export class LmdbStore implements Store {
     const waiting = this.#waiting.get(key);
     if (waiting !== undefined) return waiting ?? undefined;
     if (++this.#reads % READS_PER_LOOK === 0) this.#giveBackMemory();
-    if (this.#isAway) return undefined;
+    if (this.#isAway || !this.#isWhole()) return undefined;
     try {
       const bytes = this.#db.entries.getBinaryFast(pack(key));
       return bytes === undefined ? undefined : this.#read(key, bytes);
@@ -184,7 +193,7 @@ export class LmdbStore implements Store {
   }
 
   async count(): Promise<number> {
-    if (this.#isAway) await this.#turns.take(() => {});
+    if (this.#isAway || !this.#isWhole()) await this.#turns.take(() => {});
     return countOf(this.#db);
   }
 
@@ -193,7 +202,7 @@ export class LmdbStore implements Store {
     for (const [key, entry] of waiting) if (entry !== null) yield [key, entry];
     let start: Buffer | undefined;
     for (;;) {
-      const chunk = await this.#turns.take(() => this.#chunk(start));
+      const chunk = await this.#turns.take(async () => this.#chunk(await this.#soundDatabases(), start));
       for (const [packed, bytes] of chunk) {
         const key = unpack(packed);
         const entry = waiting.has(key) ? undefined : this.#read(key, bytes);
@@ -205,10 +214,10 @@ export class LmdbStore implements Store {
     }
   }
 
-  #chunk(start: Buffer | undefined): [Buffer, Buffer][] {
+  #chunk({ entries }: Databases, start: Buffer | undefined): [Buffer, Buffer][] {
     const chunk: [Buffer, Buffer][] = [];
     const range = { limit: CHUNK, ...(start !== undefined && { start, exclusiveStart: true }) };
-    for (const { key, value } of this.#db.entries.getRange(range)) {
+    for (const { key, value } of entries.getRange(range)) {
       chunk.push([Buffer.from(key), Buffer.from(value)]);
     }
     return chunk;
@@ -228,7 +237,9 @@ export class LmdbStore implements Store {
     clearInterval(this.#timer);
     await this.#writing;
     await this.#turns.take(async () => {
-      if (this.#turns.canClose) await this.#db.root.close();
+      this.#isLeft();
+      if (this.#turns.canClose && !this.#watch.isDamaged) await this.#db.root.close();
+      this.#watch.close();
     });
   }
 
@@ -236,6 +247,8 @@ export class LmdbStore implements Store {
   #tend(): void {
     if (this.#isAway) return;
     try {
+      this.#look();
+      if (this.#isAway) return;
       this.#revocations.poll(this.#db);
       void this.#writeMissing();
       void this.#sweep();
@@ -297,6 +310,7 @@ export class LmdbStore implements Store {
   async #openAnew(): Promise<void> {
     this.#isToBeOpened = false;
     if (this.#isClosed || !this.#turns.canClose) return;
+    if (this.#isLeft()) return this.#follow();
     this.#isAway = true;
     await this.#db.root.close();
     this.#mappedAtOpen = mappedBytes();
@@ -305,7 +319,63 @@ export class LmdbStore implements Store {
         this.#db = openDatabases(this.#path);
         this.#isAway = false;
       } catch (error) {
-        this.#complain(error, "the store of remembered decisions could not be opened again");
+        this.#complain(error, UNUSABLE);
+        await delay(INTERVAL);
+      }
+    }
+  }
+
+  /** Before mapped pages are looked at. */
+  #isWhole(): boolean {
+    if (this.#watch.isWhole()) return true;
+    this.#look();
+    return false;
+  }
+
+  /** Where the file is not what it was: leaves its pages alone, and goes on elsewhere in a turn of its own. */
+  #look(): void {
+    if (!this.#isLeft()) return;
+    void this.#turns.take(() => this.#follow()).catch((error) => this.#complain(error, UNUSABLE));
+  }
+
+  /** True where the file is not what it was. Its pages are not looked at any more; should anybody, they are there. */
+  #isLeft(): boolean {
+    this.#leftBecause ??= this.#watch.whatHappened();
+    if (this.#leftBecause === null) return false;
+    this.#isAway = true;
+    this.#watch.mend();
+    return true;
+  }
+
+  /** For a turn. */
+  #soundDatabases(): Databases | Promise<Databases> {
+    if (this.#leftBecause === null && (this.#watch.isWhole() || !this.#isLeft())) return this.#db;
+    return this.#follow().then(() => this.#db);
+  }
+
+  /** In a turn: leaves the file for what stands at the path now. */
+  async #follow(): Promise<void> {
+    const what = this.#leftBecause;
+    if (this.#isClosed || what === null) return;
+    // One whose end LMDB would wait for is left open.
+    if (this.#turns.canClose && !this.#watch.isDamaged) await this.#db.root.close();
+    const aside = this.#watch.setAside();
+    this.#watch.close();
+    this.#log.error(
+      { file: this.#path, ...(aside !== null && { moved_to: aside }) },
+      `the store of remembered decisions is not the file any more that was opened: ${what}; stop the bridge before its file is restored or removed`,
+    );
+    while (this.#isAway && !this.#isClosed) {
+      try {
+        this.#db = openFile(this.#path, this.#log);
+        this.#watch = new LmdbWatch(this.#path);
+        this.#turns.begin();
+        this.#revocations.beginAnew(this.#db);
+        this.#mappedAtOpen = mappedBytes();
+        this.#leftBecause = null;
+        this.#isAway = false;
+      } catch (error) {
+        this.#complain(error, UNUSABLE);
         await delay(INTERVAL);
       }
     }
