@@ -1,6 +1,5 @@
 /** Where a host keeps what was to be forgotten: as durably as what it revokes, and apart from it. */
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
 import type { StoreUrl } from "./store-url.ts";
 
 /**
@@ -16,10 +15,11 @@ export function forgottenFolder(
   state: string | undefined,
 ): string | undefined {
   if (store.kind === "lmdb") return `${store.path}.forgotten`;
-  const folder = state === undefined ? process.env.STATE_DIRECTORY?.split(":")[0] : dirname(state);
-  if (folder === undefined) return undefined;
-  if (store.kind === "memory") return join(folder, `forgotten-${service}`);
+  if (state === undefined) return undefined;
+  // Several bridges may keep their state in one folder.
+  const beside = state.replace(/\.json$/, "");
+  if (store.kind === "memory") return `${beside}.forgotten-${service}`;
   const { mode, nodes, name, db, prefix } = store;
   const place = createHash("sha256").update(JSON.stringify([mode, nodes, name, db, prefix]));
-  return join(folder, `forgotten-redis-${place.digest("hex").slice(0, 16)}`);
+  return `${beside}.forgotten-redis-${place.digest("hex").slice(0, 16)}`;
 }
