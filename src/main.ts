@@ -7,8 +7,8 @@
 import { type Command, UsageError } from "./commands/command.ts";
 import { Printing } from "./commands/printing.ts";
 import { writesUnderWay } from "./observe/destination.ts";
+import { ProblemError } from "./source/problem.ts";
 import { VERSION } from "./version.ts";
-import { ProblemError } from "./yaml/problem.ts";
 
 // Loaded when asked for: `try` and `check` need no listeners, and the service starts the sooner.
 const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {

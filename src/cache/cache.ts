@@ -5,9 +5,9 @@
  * than the service saw. Only what a rule answered is kept, never a default.
  */
 import type { Subject, Verdict } from "../mapping/mapping.ts";
-import { isRefusal, verbOf } from "../postfix/action.ts";
-import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
-import type { Cause, Failure } from "../upstream/failure.ts";
+import { isRefusal, verbOf } from "../model/action.ts";
+import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
+import type { Cause, Failure } from "../model/failure.ts";
 import { freshness, type Lifetimes, LONGEST_LIFE } from "./freshness.ts";
 import { fromForgottenLine, fromLine, toForgottenLine, toLine } from "./line.ts";
 import { type Revocations, revocationsOf } from "./revocations.ts";

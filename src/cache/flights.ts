@@ -1,5 +1,5 @@
 /** One question at a time: identical calls that are in flight at the same moment are one call. */
-import type { Deadline } from "../upstream/deadline.ts";
+import type { Deadline } from "../time/deadline.ts";
 
 interface Flight<T> {
   readonly result: Promise<T>;

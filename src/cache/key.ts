@@ -5,7 +5,7 @@
  * a hash, so that it says nothing to those who can read a store.
  */
 import { hash } from "node:crypto";
-import type { UpstreamRequest } from "../upstream/exchange.ts";
+import type { UpstreamRequest } from "../model/exchange.ts";
 
 /**
  * Makes the key function of one service, 43 characters for each call.

@@ -5,7 +5,7 @@
  * reply, never a decision. What a store gives may be old or revoked; whether it answers is the cache's business.
  */
 import type { Verdict } from "../mapping/mapping.ts";
-import type { UpstreamReply } from "../upstream/exchange.ts";
+import type { UpstreamReply } from "../model/exchange.ts";
 
 /** A reply that was an answer by a rule, with what is needed to use it again. Times are in milliseconds since 1970. */
 export interface Remembered {

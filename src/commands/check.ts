@@ -6,8 +6,8 @@ import { missingOnMachine } from "../config/machine.ts";
 import { StateFile } from "../control/state-file.ts";
 import { findMapping, shippedMappings } from "../mapping/find.ts";
 import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
+import { formatProblem, type Problem, ProblemError } from "../source/problem.ts";
 import { visible } from "../text/visible.ts";
-import { formatProblem, type Problem, ProblemError } from "../yaml/problem.ts";
 import { type Command, readArguments } from "./command.ts";
 import { becomeHarmless } from "./privileges.ts";
 

@@ -7,10 +7,13 @@
  * SIGHUP loads the configuration again; if it is not valid the old one stays. SIGTERM and SIGINT answer what is in
  * flight and end. Whatever goes wrong inside costs a log line, never the process.
  */
+
+import { BridgeEngine } from "../bridge/bridge-engine.ts";
+import type { Engine, Prepared } from "../bridge/engine.ts";
+import { GRACE, longestDeadline } from "../bridge/grace.ts";
+import { OfflineSwitch } from "../bridge/offline.ts";
 import type { Config } from "../config/config.ts";
-import { keepingContents } from "../config/contents.ts";
 import { ControlEndpoint } from "../control/control-endpoint.ts";
-import { OfflineSwitch } from "../decision/offline.ts";
 import { runsAsRoot } from "../files/hands.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
 import { logWhatIsPrinted } from "../observe/printed.ts";
@@ -18,12 +21,10 @@ import { keepStandardStreamsFromBlocking } from "../observe/standard-streams.ts"
 import { descriptorProblem } from "../postfix/descriptors.ts";
 import { ListenerSet } from "../postfix/listener-set.ts";
 import { type StdioConnection, serveStdio } from "../postfix/stdio.ts";
+import { keepingContents } from "../source/contents.ts";
+import { ProblemError } from "../source/problem.ts";
+import { within } from "../time/within.ts";
 import { VERSION } from "../version.ts";
-import { BridgeEngine } from "../workers/bridge-engine.ts";
-import type { Engine, Prepared } from "../workers/engine.ts";
-import { GRACE, longestDeadline } from "../workers/grace.ts";
-import { within } from "../workers/within.ts";
-import { ProblemError } from "../yaml/problem.ts";
 import { becomeUser } from "./privileges.ts";
 
 export interface DaemonOptions {

@@ -2,13 +2,13 @@
 import { randomUUID } from "node:crypto";
 import type { Found } from "../cache/cache.ts";
 import type { Trace } from "../decision/decide.ts";
-import type { Decision } from "../decision/decision.ts";
 import type { Route } from "../decision/routes.ts";
-import type { PolicyRequest } from "../postfix/request.ts";
+import type { Decision } from "../model/decision.ts";
+import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import { safeJson } from "../text/quote.ts";
 import { visible } from "../text/visible.ts";
-import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
-import type { Failure } from "../upstream/failure.ts";
 
 interface AttemptStep {
   readonly url: string;

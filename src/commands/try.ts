@@ -1,8 +1,9 @@
 /** `pfxbridge try`: one decision, explained step by step; or one question to a policy service that runs. */
+
+import { Bridge } from "../bridge/bridge.ts";
+import { OfflineSwitch } from "../bridge/offline.ts";
 import { findConfig } from "../config/find.ts";
 import { loadConfig } from "../config/load.ts";
-import { Bridge } from "../decision/bridge.ts";
-import { OfflineSwitch } from "../decision/offline.ts";
 import { ServiceLog } from "../observe/log.ts";
 import { askPolicyService } from "../postfix/client.ts";
 import { parseEndpoint } from "../postfix/endpoint.ts";

@@ -1,5 +1,5 @@
 /** Actions that the operator writes: any of access(5), and short enough to reach the client whole. */
-import { parseAction } from "../postfix/action.ts";
+import { parseAction } from "../model/action.ts";
 
 /** Postfix cuts its whole reply at 510 bytes, its own words included. */
 const MAX_TEXT = 400;

@@ -1,9 +1,9 @@
 /** The configuration as the rest of the bridge sees it: plain data, everything resolved, nothing left to check. */
 import type { Condition } from "../expression/expression.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
-import type { PolicyRequest } from "../postfix/request.ts";
-import type { Problem } from "../yaml/problem.ts";
+import type { Problem } from "../source/problem.ts";
 import type { CacheConfig } from "./cache.ts";
 import type { OnFailure } from "./on-failure.ts";
 import type { Secret } from "./secret.ts";

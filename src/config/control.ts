@@ -3,7 +3,7 @@ import { isIPv4 } from "node:net";
 import { join, parse } from "node:path";
 import { z } from "zod";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../postfix/endpoint.ts";
-import { ProblemError } from "../yaml/problem.ts";
+import { ProblemError } from "../source/problem.ts";
 import type { ControlConfig, ListenerConfig } from "./config.ts";
 import { readSecret } from "./credentials.ts";
 import { Masker } from "./masker.ts";

@@ -1,10 +1,10 @@
 /** Secrets, fixed headers and `auth` of a service: resolved, known to the masker, and fit to be sent. */
 import { join } from "node:path";
 import { isHeaderName, isHeaderValue, isReservedHeader } from "../model/header.ts";
+import { environmentVariable } from "../source/contents.ts";
+import type { Path } from "../source/position.ts";
 import { namesSecret } from "../text/excerpt.ts";
-import type { Path } from "../yaml/position.ts";
 import type { AuthConfig } from "./config.ts";
-import { environmentVariable } from "./contents.ts";
 import type { Masker } from "./masker.ts";
 import type { Report } from "./report.ts";
 import type { RawSecret, RawService } from "./schema.ts";

@@ -1,6 +1,6 @@
 /** Durations and sizes as the configuration writes them: `250ms`, `3s`, `5m`, `24h`; `64KiB`, `1MiB`. */
 import { z } from "zod";
-import { describe } from "../yaml/schema.ts";
+import { describe } from "../source/shape.ts";
 
 const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 /** What a timer can wait, rounded down to whole days. */

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { runsAsRoot } from "../files/hands.ts";
-import { ProblemError } from "../yaml/problem.ts";
+import { ProblemError } from "../source/problem.ts";
 
 const HERE = "pfxbridge.yaml";
 const SYSTEM = "/etc/pfxbridge/pfxbridge.yaml";

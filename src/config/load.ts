@@ -5,8 +5,8 @@
  * answers to failures. Fails with a ProblemError that holds all that was found wrong, each with line and column.
  */
 import { availableParallelism } from "node:os";
+import { ProblemError } from "../source/problem.ts";
 import { suggestion } from "../text/nearest.ts";
-import { ProblemError } from "../yaml/problem.ts";
 import type { Config, LogConfig } from "./config.ts";
 import { readControl } from "./control.ts";
 import { readListeners } from "./listeners.ts";

@@ -5,7 +5,7 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { findGroup, findUser } from "../postfix/accounts.ts";
-import type { Problem } from "../yaml/problem.ts";
+import type { Problem } from "../source/problem.ts";
 import type { Config, ControlConfig, ListenerConfig } from "./config.ts";
 
 /** Says what is missing on this machine, key by key. */

@@ -2,9 +2,9 @@
 import { runsAsRoot } from "../files/hands.ts";
 import { findMapping, isShipped } from "../mapping/find.ts";
 import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
-import type { Path } from "../yaml/position.ts";
-import { ProblemError } from "../yaml/problem.ts";
-import { fileProblem } from "./permissions.ts";
+import type { Path } from "../source/position.ts";
+import { ProblemError } from "../source/problem.ts";
+import { fileProblem } from "../source/trusted.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
 import type { Secret } from "./secret.ts";

@@ -3,8 +3,8 @@
  *
  * Read once into an answer for each cause, so that a request in trouble only looks it up.
  */
-import { CAUSES, type Cause } from "../upstream/failure.ts";
-import type { Path } from "../yaml/position.ts";
+import { CAUSES, type Cause } from "../model/failure.ts";
+import type { Path } from "../source/position.ts";
 import { readAction } from "./action.ts";
 import type { Report } from "./report.ts";
 import type { RawOnFailure } from "./schema.ts";

@@ -1,8 +1,8 @@
 /** Collects what is wrong with a configuration, so that all of it can be said at once. */
 import { dirname, resolve } from "node:path";
-import type { ProblemOptions, YamlDocument } from "../yaml/document.ts";
-import type { Path } from "../yaml/position.ts";
-import type { Problem } from "../yaml/problem.ts";
+import type { ProblemOptions, YamlDocument } from "../source/document.ts";
+import type { Path } from "../source/position.ts";
+import type { Problem } from "../source/problem.ts";
 
 export class Report {
   readonly file: string;

@@ -2,8 +2,8 @@
 import { refusingPart } from "../expression/all-recipients.ts";
 import { type Condition, compileCondition, ExpressionError } from "../expression/expression.ts";
 import { createScope } from "../expression/scope.ts";
+import type { Path } from "../source/position.ts";
 import { suggestion } from "../text/nearest.ts";
-import type { Path } from "../yaml/position.ts";
 import { readAction } from "./action.ts";
 import type { RouteConfig } from "./config.ts";
 import { readOnFailure } from "./on-failure.ts";

@@ -1,6 +1,6 @@
 /** The shape of the configuration file: every key, its type, its default. What keys mean together is load.ts's. */
 import { z } from "zod";
-import { CAUSES } from "../upstream/failure.ts";
+import { CAUSES } from "../model/failure.ts";
 import { duration, size } from "./duration.ts";
 
 const text = z.string().min(1);

@@ -6,9 +6,9 @@ import { statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { runsAsRoot } from "../files/hands.ts";
 import { signatureOf } from "../files/signature.ts";
-import { givenContent } from "./contents.ts";
+import { givenContent } from "../source/contents.ts";
+import { readTrusted } from "../source/trusted.ts";
 import type { Masker } from "./masker.ts";
-import { readTrusted } from "./permissions.ts";
 import { Secret } from "./secret.ts";
 
 const MAX_SECRET_SIZE = 64 * 1024;

@@ -1,9 +1,10 @@
 /** `services`: the authorization services, how they are reached and what is asked of them. */
 import { runsAsRoot } from "../files/hands.ts";
-import type { PolicyRequest } from "../postfix/request.ts";
-import { readTlsFiles } from "../upstream/tls-files.ts";
-import type { Path } from "../yaml/position.ts";
-import { ProblemError } from "../yaml/problem.ts";
+import type { PolicyRequest } from "../model/request.ts";
+import type { Path } from "../source/position.ts";
+import { ProblemError } from "../source/problem.ts";
+import { fileProblem } from "../source/trusted.ts";
+import { readTlsFiles } from "../upstream/transport/tls-files.ts";
 import { type CacheConfig, readCache } from "./cache.ts";
 import type { ServiceConfig, TlsConfig } from "./config.ts";
 import { authHeaderNames, readAuth, readHeaders, readSecrets } from "./credentials.ts";
@@ -11,7 +12,6 @@ import { formatDuration } from "./duration.ts";
 import { readMapping } from "./mappings.ts";
 import type { Masker } from "./masker.ts";
 import { FAIL_CLOSED, readOnFailure } from "./on-failure.ts";
-import { fileProblem } from "./permissions.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
 import { Secret } from "./secret.ts";

@@ -7,10 +7,10 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import { runsAsRoot } from "../files/hands.ts";
 import { systemUser } from "../postfix/accounts.ts";
-import { readYaml, type YamlDocument } from "../yaml/document.ts";
-import { unusable } from "../yaml/problem.ts";
-import { checkShape } from "../yaml/schema.ts";
-import { fileProblem, readTrusted } from "./permissions.ts";
+import { readYaml, type YamlDocument } from "../source/document.ts";
+import { unusable } from "../source/problem.ts";
+import { checkShape } from "../source/shape.ts";
+import { fileProblem, readTrusted } from "../source/trusted.ts";
 
 /** In bytes. */
 const MAX_FILE_SIZE = 1024 * 1024;

@@ -1,5 +1,5 @@
 /** The URLs of a service. */
-import type { Path } from "../yaml/position.ts";
+import type { Path } from "../source/position.ts";
 import type { Report } from "./report.ts";
 
 /** The URLs in their order, without those that have a problem, which is in the report. */

@@ -1,8 +1,8 @@
 /** `warm` of a service: a file of policy requests, one JSON object a line, whose decisions are to be known beforehand. */
 import { runsAsRoot } from "../files/hands.ts";
-import type { PolicyRequest } from "../postfix/request.ts";
-import { type Problem, ProblemError, unusable } from "../yaml/problem.ts";
-import { readTrusted } from "./permissions.ts";
+import type { PolicyRequest } from "../model/request.ts";
+import { type Problem, ProblemError, unusable } from "../source/problem.ts";
+import { readTrusted } from "../source/trusted.ts";
 
 const MAX_FILE_SIZE = 64 * 1024 * 1024;
 const MAX_REQUESTS = 100_000;

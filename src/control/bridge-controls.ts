@@ -5,16 +5,16 @@
  * it is on the disk.
  */
 
+import type { LoadCounts } from "../bridge/bridge.ts";
+import type { Engine } from "../bridge/engine.ts";
+import type { OfflineSwitch } from "../bridge/offline.ts";
+import { modeOf } from "../bridge/service-status.ts";
 import type { Met } from "../cache/forget.ts";
-import type { LoadCounts } from "../decision/bridge.ts";
-import type { OfflineSwitch } from "../decision/offline.ts";
 import { ATTRIBUTE_TYPES } from "../expression/scope.ts";
 import type { Log } from "../observe/log.ts";
 import { suggestion } from "../text/nearest.ts";
 import { visible } from "../text/visible.ts";
-import type { Engine } from "../workers/engine.ts";
 import type { Controls, EngineStatus, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
-import { modeOf } from "./service-status.ts";
 import type { StateFile } from "./state-file.ts";
 
 export interface Controlled {

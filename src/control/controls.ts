@@ -1,9 +1,10 @@
 /** What can be done to a running bridge, and what it says of itself: the contract between the endpoint and the bridge. */
+
+import type { LoadCounts } from "../bridge/bridge.ts";
+import type { OfflineReason, Switched } from "../bridge/offline.ts";
 import type { Met } from "../cache/forget.ts";
-import type { LoadCounts } from "../decision/bridge.ts";
-import type { OfflineReason, Switched } from "../decision/offline.ts";
+import type { Cause } from "../model/failure.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
-import type { Cause } from "../upstream/failure.ts";
 
 /** What was asked for cannot be done; a sentence for the administrator. */
 export interface Refusal {

@@ -8,7 +8,7 @@ import { constants } from "node:fs";
 import { access, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
-import type { OfflineSnapshot } from "../decision/offline.ts";
+import type { OfflineSnapshot } from "../bridge/offline.ts";
 import { inHeldFolder } from "../files/held-folder.ts";
 import type { Refusal } from "./controls.ts";
 

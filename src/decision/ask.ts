@@ -15,12 +15,12 @@
 import type { DecisionCache, Found } from "../cache/cache.ts";
 import { answerTo, type OnFailure } from "../config/on-failure.ts";
 import { isFailure, type Subject, type Verdict } from "../mapping/mapping.ts";
+import type { Conclude, Decision, Source } from "../model/decision.ts";
+import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
+import { Deadline } from "../time/deadline.ts";
 import type { CallResult } from "../upstream/call.ts";
-import { Deadline } from "../upstream/deadline.ts";
-import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
-import type { Failure } from "../upstream/failure.ts";
 import type { Trace as UpstreamTrace } from "../upstream/options.ts";
-import type { Conclude, Decision, Source } from "./decision.ts";
 import type { Service } from "./service.ts";
 
 /** A reply that a rule has answered. */

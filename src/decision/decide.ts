@@ -8,8 +8,8 @@
 import { answerTo, FAIL_CLOSED } from "../config/on-failure.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { isFailure, type Subject } from "../mapping/mapping.ts";
+import type { Conclude } from "../model/decision.ts";
 import { Asking, type AskTrace } from "./ask.ts";
-import type { Conclude } from "./decision.ts";
 import { matchRoute, type Route } from "./routes.ts";
 
 /** What a decision is made from; one for each loaded configuration. */

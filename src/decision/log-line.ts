@@ -5,10 +5,10 @@
  * object.
  */
 import type { Subject } from "../mapping/mapping.ts";
+import type { Decision } from "../model/decision.ts";
+import { type AttributeName, attribute } from "../model/request.ts";
 import type { LineLog } from "../observe/log.ts";
-import { type AttributeName, attribute } from "../postfix/request.ts";
 import { quoted } from "../text/quote.ts";
-import type { Decision } from "./decision.ts";
 
 /** Of the request; empty where Postfix sent none. */
 const ATTRIBUTES: readonly AttributeName[] = [

@@ -7,7 +7,7 @@
 import { randomUUID } from "node:crypto";
 import type { Found } from "../cache/cache.ts";
 import type { Subject } from "../mapping/mapping.ts";
-import type { PolicyRequest } from "../postfix/request.ts";
+import type { PolicyRequest } from "../model/request.ts";
 
 /** Calls in the background at once. */
 const MOST_UNDERWAY = 16;

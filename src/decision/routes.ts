@@ -3,7 +3,7 @@
 import type { OnFailure } from "../config/on-failure.ts";
 import type { Condition } from "../expression/expression.ts";
 import type { Variables } from "../expression/variables.ts";
-import type { Failure } from "../upstream/failure.ts";
+import type { Failure } from "../model/failure.ts";
 import type { Service } from "./service.ts";
 
 /** One entry of `routes`, ready to be tried. The last has no condition. */

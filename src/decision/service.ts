@@ -4,7 +4,7 @@ import type { Flights } from "../cache/flights.ts";
 import type { OnFailure } from "../config/on-failure.ts";
 import type { SecretWatch } from "../config/secret-watch.ts";
 import type { Mapping } from "../mapping/mapping.ts";
-import type { Caller } from "../upstream/batch.ts";
+import type { Caller } from "../upstream/authzen-batch.ts";
 import type { CallResult } from "../upstream/call.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { Answer } from "./ask.ts";

@@ -5,7 +5,7 @@
  */
 import { openEnvelope } from "../mapping/soap.ts";
 import { parseXml, XmlError } from "../mapping/xml.ts";
-import type { XmlValue } from "../mapping/xmltree.ts";
+import type { XmlValue } from "../mapping/xml-tree.ts";
 import { answer } from "./permissions.ts";
 import type { Reply } from "./reply.ts";
 

@@ -3,7 +3,7 @@
  * mistakes that the type checker would let pass. Throws `ExpressionError`.
  */
 import type { ASTNode } from "@marcbachmann/cel-js";
-import { PROTOCOL_STATES } from "../postfix/request.ts";
+import { PROTOCOL_STATES } from "../model/request.ts";
 import { suggestion } from "../text/nearest.ts";
 import { ExpressionError } from "./error.ts";
 import { FAULT_MEMBERS, type Scope, variableTypes } from "./scope.ts";

@@ -2,7 +2,7 @@
  * What expressions can name, by where they stand: requests and routes see the policy request, response rules also the
  * reply (DESIGN.md, "Mappings").
  */
-import { ATTRIBUTE_NAMES, INTEGER_ATTRIBUTES } from "../postfix/request.ts";
+import { ATTRIBUTE_NAMES, INTEGER_ATTRIBUTES } from "../model/request.ts";
 
 export type ScopeKind = "request" | "response";
 

@@ -2,8 +2,8 @@
  * A mapping's `examples`, run by `pfxbridge check`: a policy request, the call that comes of it, a reply, and the action
  * or failure that comes of that. No service is asked.
  */
-import type { UpstreamReply } from "../upstream/exchange.ts";
-import type { Failure } from "../upstream/failure.ts";
+import type { UpstreamReply } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
 import { compareCall } from "./expectation.ts";
 import { isFailure, type Mapping, type Subject, type Verdict } from "./mapping.ts";
 import { envelope, type SoapVersion } from "./render/envelope.ts";

@@ -7,13 +7,13 @@
 import { isDeepStrictEqual } from "node:util";
 import { JsonError, parseJson } from "../expression/json.ts";
 import { toJson } from "../expression/text.ts";
+import type { UpstreamRequest } from "../model/exchange.ts";
 import { excerpt } from "../text/excerpt.ts";
 import { oneLine } from "../text/one-line.ts";
-import type { UpstreamRequest } from "../upstream/exchange.ts";
 import type { ExampleDefinition } from "./schema.ts";
 import { envelopeBody } from "./soap.ts";
 import { parseXml, type XmlElement, XmlError } from "./xml.ts";
-import { trimXml } from "./xmltree.ts";
+import { trimXml } from "./xml-tree.ts";
 
 export type Expectation = NonNullable<ExampleDefinition["expect"]>;
 

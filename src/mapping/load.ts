@@ -5,17 +5,17 @@
  */
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { fileProblem, readTrusted } from "../config/permissions.ts";
 import { needsAllRecipients, recipientsProblem } from "../expression/all-recipients.ts";
 import { createScope } from "../expression/scope.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { runsAsRoot } from "../files/hands.ts";
-import { VERBS } from "../postfix/action.ts";
+import { VERBS } from "../model/action.ts";
+import { readYaml, type YamlDocument } from "../source/document.ts";
+import type { Path } from "../source/position.ts";
+import { type Problem, ProblemError, unusable } from "../source/problem.ts";
+import { checkShape } from "../source/shape.ts";
+import { fileProblem, readTrusted } from "../source/trusted.ts";
 import { suggestion } from "../text/nearest.ts";
-import { readYaml, type YamlDocument } from "../yaml/document.ts";
-import type { Path } from "../yaml/position.ts";
-import { type Problem, ProblemError, unusable } from "../yaml/problem.ts";
-import { checkShape } from "../yaml/schema.ts";
 import { type Example, type ExampleResult, runExamples } from "./examples.ts";
 import { isShipped } from "./find.ts";
 import { importProblem } from "./imports.ts";

@@ -5,11 +5,12 @@
  *
  * Neither throws: what goes wrong is a `Failure` with its cause.
  */
-import type { PolicyRequest } from "../postfix/request.ts";
-import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
-import type { Failure } from "../upstream/failure.ts";
 
-export { isFailure } from "../upstream/failure.ts";
+import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
+import type { PolicyRequest } from "../model/request.ts";
+
+export { isFailure } from "../model/failure.ts";
 
 /** A policy request with what a decision adds to it. */
 export interface Subject {

@@ -16,16 +16,16 @@ import { userInfo } from "node:os";
 import { pathToFileURL } from "node:url";
 import { needsAllRecipients, recipientsProblem } from "../expression/all-recipients.ts";
 import { requestVariables } from "../expression/variables.ts";
-import { sanitizeText } from "../postfix/action.ts";
-import { ATTRIBUTE_NAMES, hasAllRecipients, INTEGER_ATTRIBUTES } from "../postfix/request.ts";
-import type { UpstreamReply, UpstreamRequest } from "../upstream/exchange.ts";
-import type { Failure } from "../upstream/failure.ts";
-import { ProblemError } from "../yaml/problem.ts";
+import { sanitizeText } from "../model/action.ts";
+import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
+import { ATTRIBUTE_NAMES, hasAllRecipients, INTEGER_ATTRIBUTES } from "../model/request.ts";
+import { ProblemError } from "../source/problem.ts";
 import type { Mapping, Subject, Verdict } from "./mapping.ts";
-import { checkCall, thrownMessage } from "./modulecall.ts";
+import { checkCall, thrownMessage } from "./module-call.ts";
 import { type ReplyOptions, ReplyView } from "./reply.ts";
-import { replyFailure } from "./replyfailure.ts";
-import { untrustedAction } from "./ruleaction.ts";
+import { replyFailure } from "./reply-failure.ts";
+import { untrustedAction } from "./rule-action.ts";
 
 export interface ModuleOptions {
   /** As the configuration names it. */

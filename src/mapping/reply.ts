@@ -6,11 +6,11 @@
  * swallow the exception, but a reply that was needed and could not be read must not lead to a permit.
  */
 import { JSON_LIMIT, JsonError, parseJson, parseJsonForExpressions } from "../expression/json.ts";
-import type { UpstreamReply } from "../upstream/exchange.ts";
+import type { UpstreamReply } from "../model/exchange.ts";
 import { type ContentType, charsetOf, decodeText, readContentType } from "./charset.ts";
 import { openEnvelope, type SoapFault } from "./soap.ts";
 import { parseXml, XML_LIMIT, XmlError } from "./xml.ts";
-import { xmlMembers } from "./xmltree.ts";
+import { xmlMembers } from "./xml-tree.ts";
 
 export class UnreadableReply extends Error {}
 

@@ -6,10 +6,10 @@
  */
 
 import type { Variables } from "../expression/variables.ts";
+import type { UpstreamRequest } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
 import { oneLine } from "../text/one-line.ts";
 import { percentEncode } from "../text/percent.ts";
-import type { UpstreamRequest } from "../upstream/exchange.ts";
-import type { Failure } from "../upstream/failure.ts";
 import type { CompiledBody } from "./render/body.ts";
 import { type CompileContext, type Path, type Render, RenderError } from "./render/context.ts";
 import { formEncode } from "./render/escape.ts";

@@ -12,13 +12,13 @@ import {
 } from "../expression/expression.ts";
 import type { Scope } from "../expression/scope.ts";
 import { responseVariables, type Variables } from "../expression/variables.ts";
-import { sanitizeText } from "../postfix/action.ts";
-import type { UpstreamReply } from "../upstream/exchange.ts";
-import type { Failure } from "../upstream/failure.ts";
+import { sanitizeText } from "../model/action.ts";
+import type { UpstreamReply } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
 import type { Subject, Verdict } from "./mapping.ts";
 import { type ReplyOptions, ReplyView } from "./reply.ts";
-import { replyFailure } from "./replyfailure.ts";
-import { compileAction, type RuleAction } from "./ruleaction.ts";
+import { replyFailure } from "./reply-failure.ts";
+import { compileAction, type RuleAction } from "./rule-action.ts";
 
 export interface RuleDefinition {
   /** CEL; without it the rule matches whatever it is tried on. */

@@ -5,7 +5,7 @@
  */
 import { SOAP_NAMESPACES } from "./render/envelope.ts";
 import { type XmlElement, XmlError } from "./xml.ts";
-import { trimXml, type XmlValue, xmlMembers, xmlTree } from "./xmltree.ts";
+import { trimXml, type XmlValue, xmlMembers, xmlTree } from "./xml-tree.ts";
 
 const { "1.1": SOAP_11, "1.2": SOAP_12 } = SOAP_NAMESPACES;
 

@@ -1,8 +1,8 @@
 /** What does as it says and perhaps not as it was meant: rules that permit replies of any shape, misspelt attributes. */
-import { ATTRIBUTE_NAMES } from "../postfix/request.ts";
+import { ATTRIBUTE_NAMES } from "../model/request.ts";
+import type { Path } from "../source/position.ts";
 import { excerpt } from "../text/excerpt.ts";
 import { suggestion } from "../text/nearest.ts";
-import type { Path } from "../yaml/position.ts";
 import type { Rule, RuleDefinition } from "./rules.ts";
 import type { ExampleDefinition } from "./schema.ts";
 

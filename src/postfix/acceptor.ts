@@ -9,7 +9,7 @@ import { type Bound, bind } from "./bind.ts";
 import { Complaints } from "./complaints.ts";
 import type { ConnectionLog } from "./connection.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
-import type { SocketRights } from "./socketfile.ts";
+import type { SocketRights } from "./socket-file.ts";
 
 export interface AcceptorOptions {
   readonly endpoint: Endpoint;

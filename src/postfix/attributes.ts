@@ -5,7 +5,7 @@
  * names are kept once for all requests, as a layout, and the text of a request stays whole: of it a request has where
  * each line begins, and a value is cut out when it is asked for.
  */
-import { ATTRIBUTE_NAMES } from "./request.ts";
+import { ATTRIBUTE_NAMES } from "../model/request.ts";
 
 /** Attributes by name, as sent. */
 export type Attributes = ReadonlyMap<string, string>;

@@ -5,7 +5,7 @@
  */
 import type { Server } from "node:net";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
-import { numericRights, SocketPlace, type SocketRights } from "./socketfile.ts";
+import { numericRights, SocketPlace, type SocketRights } from "./socket-file.ts";
 
 /** Connections that wait to be accepted; the system cuts it to net.core.somaxconn. */
 const BACKLOG = 4096;

@@ -11,12 +11,12 @@
  * It works over any pair of streams: a socket, or standard input and output.
  */
 import type { Readable, Writable } from "node:stream";
-import { isSendable } from "./action.ts";
+import { isSendable } from "../model/action.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { Attributes } from "./attributes.ts";
 import { isMalformed, type Malformed, type ParserLimits, PolicyParser } from "./parser.ts";
 import { RecipientMemory } from "./recipients.ts";
-import type { PolicyRequest } from "./request.ts";
 
 /** The action for Postfix, or null to close the connection without a reply. */
 export type Answer = string | null;

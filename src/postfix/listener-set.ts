@@ -6,7 +6,7 @@ import { Clients } from "./clients.ts";
 import type { ConnectionLog, PolicyHandler } from "./connection.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { type ListenerOptions, listen } from "./listener.ts";
-import type { SocketRights } from "./socketfile.ts";
+import type { SocketRights } from "./socket-file.ts";
 
 /** One entry of `listen`. */
 export interface ListenerSettings extends SocketRights {

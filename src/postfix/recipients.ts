@@ -12,7 +12,7 @@
  * more than Postfix took. The memory is bounded: beyond the limits recipients are left out, are not counted, and that
  * is logged once for each message.
  */
-import { isRefusal, verbOf } from "./action.ts";
+import { isRefusal, verbOf } from "../model/action.ts";
 import type { Attributes } from "./attributes.ts";
 
 /** What is remembered at most for one message. */

@@ -4,6 +4,11 @@
  * It is undici's handler, its own timer and what has been received so far in one object, since there is
  * one for each call that is made. It ends exactly once; what comes after that is not heard.
  */
+
+import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
+import type { Deadline } from "../time/deadline.ts";
+import { Timer } from "../time/timer.ts";
 import {
   type Exchange,
   MalformedReply,
@@ -11,17 +16,13 @@ import {
   SharedConnectionClosed,
   StreamReset,
   UnsendableCall,
-} from "./carrier.ts";
-import type { Connection } from "./connection.ts";
-import type { ConnectionPool } from "./connection-pool.ts";
-import type { Deadline } from "./deadline.ts";
-import { decompress, isEncoded } from "./decompress.ts";
-import { failureOf, isDestroyed, type Progress } from "./errors.ts";
-import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
-import type { Failure } from "./failure.ts";
-import { ReplyBody } from "./reply-body.ts";
-import { ReplyHeaders } from "./reply-headers.ts";
-import { Timer } from "./timer.ts";
+} from "./transport/carrier.ts";
+import type { Connection } from "./transport/connection.ts";
+import type { ConnectionPool } from "./transport/connection-pool.ts";
+import { decompress, isEncoded } from "./transport/decompress.ts";
+import { failureOf, isDestroyed, type Progress } from "./transport/errors.ts";
+import { ReplyBody } from "./transport/reply-body.ts";
+import { ReplyHeaders } from "./transport/reply-headers.ts";
 
 /** Where attempts of a service lead, and within what limits. */
 export interface AttemptTarget {

@@ -1,5 +1,5 @@
 /** How the bridge shows a service who it is, in headers of each call. Client certificates are under `tls`. */
-import type { Failure } from "./failure.ts";
+import type { Failure } from "../model/failure.ts";
 
 /**
  * Gives the headers that identify the bridge. They may have to be fetched first, a token say, and that

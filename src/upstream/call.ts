@@ -5,19 +5,20 @@
  * The first attempt goes that way step by step without a promise in between, unless something has to be waited for.
  * Only when it has failed in a way that may pass does p-retry take over.
  */
+
+import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
+import { type Failure, isFailure } from "../model/failure.ts";
+import type { Deadline } from "../time/deadline.ts";
 import { Attempt, type AttemptOwner, type AttemptTarget } from "./attempt.ts";
 import type { Authenticator, AuthHeaders } from "./auth.ts";
-import type { Circuit, Permit } from "./circuit.ts";
-import type { Deadline } from "./deadline.ts";
-import { messageOf, ownTrouble } from "./errors.ts";
-import type { UpstreamReply, UpstreamRequest } from "./exchange.ts";
-import { type Failure, isFailure } from "./failure.ts";
 import { type CallHeaders, namedTexts } from "./headers.ts";
-import type { Limiter } from "./limiter.ts";
+import type { Circuit, Permit } from "./limits/circuit.ts";
+import type { Limiter } from "./limits/limiter.ts";
 import type { Trace } from "./options.ts";
 import { type Retried, type RetryOptions, retry } from "./retry.ts";
 import { isRetryable, retryAfter } from "./retryable.ts";
 import { unsendable } from "./target.ts";
+import { messageOf, ownTrouble } from "./transport/errors.ts";
 
 /** One URL of a service. */
 export interface Endpoint extends AttemptTarget {

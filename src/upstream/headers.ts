@@ -3,9 +3,10 @@
  *
  * On the same name the later of these wins. What doesn't change from call to call is laid out beforehand.
  */
+
+import type { Failure } from "../model/failure.ts";
 import { isHeaderName, isHeaderValue, isReservedHeader, textOfWire, wireValue } from "../model/header.ts";
 import type { AuthHeaders } from "./auth.ts";
-import type { Failure } from "./failure.ts";
 
 const REQUEST_ID = "x-request-id";
 /** A module may make up names without end. */

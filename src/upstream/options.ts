@@ -1,11 +1,12 @@
 /** What a service is called with, and what it tells while it is being called. */
+
+import type { UpstreamReply } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
 import type { Authenticator } from "./auth.ts";
-import type { BreakerOptions, CircuitState } from "./circuit.ts";
-import type { UpstreamReply } from "./exchange.ts";
-import type { Failure } from "./failure.ts";
-import type { Resolver } from "./resolver.ts";
+import type { BreakerOptions, CircuitState } from "./limits/circuit.ts";
 import type { RetryOptions } from "./retry.ts";
-import type { TlsOptions } from "./tls-files.ts";
+import type { Resolver } from "./transport/resolver.ts";
+import type { TlsOptions } from "./transport/tls-files.ts";
 
 /** All times in milliseconds. */
 export interface UpstreamOptions {

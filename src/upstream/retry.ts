@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
-import type { Deadline } from "./deadline.ts";
-import type { Failure } from "./failure.ts";
+import type { Failure } from "../model/failure.ts";
+import type { Deadline } from "../time/deadline.ts";
 import { isRetryable } from "./retryable.ts";
 
 export interface RetryOptions {

@@ -1,6 +1,6 @@
 /** Which failures are worth another attempt, and how long a service wants to be left alone before it. */
-import type { UpstreamReply } from "./exchange.ts";
-import type { Failure } from "./failure.ts";
+import type { UpstreamReply } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
 
 /**
  * Whether a failure speaks of the service's condition: it is tried again, and counts for the circuit breaker.

@@ -1,6 +1,6 @@
 /** Where a call goes: a service's URL and a mapping's path, joined. */
-import type { UpstreamRequest } from "./exchange.ts";
-import type { Failure } from "./failure.ts";
+import type { UpstreamRequest } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
 
 /**
  * Gives a function that joins a call's path to the URL's. The path is not normalized: `.` and `..` are

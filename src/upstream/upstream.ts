@@ -2,17 +2,18 @@
  * An authorization service as the rest of the bridge sees it: a call goes in, an answer or a failure comes out,
  * within the deadline.
  */
+
+import type { UpstreamRequest } from "../model/exchange.ts";
+import type { Deadline } from "../time/deadline.ts";
 import { Call, type CallContext, type CallResult, type Endpoint, type Interpret } from "./call.ts";
-import { Circuit, type CircuitReport } from "./circuit.ts";
-import { ConnectionPool } from "./connection-pool.ts";
-import type { Deadline } from "./deadline.ts";
-import type { UpstreamRequest } from "./exchange.ts";
 import { CallHeaders } from "./headers.ts";
-import { Limiter, type LimiterReport } from "./limiter.ts";
+import { Circuit, type CircuitReport } from "./limits/circuit.ts";
+import { Limiter, type LimiterReport } from "./limits/limiter.ts";
 import type { Trace, UpstreamEvents, UpstreamOptions } from "./options.ts";
-import { type Resolver, systemResolver } from "./resolver.ts";
 import { pathJoiner } from "./target.ts";
-import { TlsFiles } from "./tls-files.ts";
+import { ConnectionPool } from "./transport/connection-pool.ts";
+import { type Resolver, systemResolver } from "./transport/resolver.ts";
+import { TlsFiles } from "./transport/tls-files.ts";
 
 const MAX_REPLY_SIZE = 1024 * 1024;
 const MAX_CONNECTION_AGE = 300_000;

@@ -2,7 +2,7 @@
  * Remembered decisions out of the workers and into them. What is in a shared store is one worker's business; what each has
  * in its own memory is everybody's. Nothing is asked for, and nothing sent, before what was there is taken.
  */
-import type { LoadCounts } from "../decision/bridge.ts";
+import type { LoadCounts } from "../bridge/bridge.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
 /** That a worker may take for a piece, in milliseconds. */

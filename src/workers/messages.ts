@@ -1,12 +1,13 @@
 /** What the supervisor and its workers say to each other: calls and their results, connections, and counts. */
+
+import type { LoadCounts } from "../bridge/bridge.ts";
+import type { OfflineSnapshot } from "../bridge/offline.ts";
 import type { Met } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
-import type { Contents } from "../config/contents.ts";
 import type { EngineStatus } from "../control/controls.ts";
-import type { LoadCounts } from "../decision/bridge.ts";
-import type { OfflineSnapshot } from "../decision/offline.ts";
 import type { Handed } from "../postfix/policy-connections.ts";
-import type { Problem } from "../yaml/problem.ts";
+import type { Contents } from "../source/contents.ts";
+import type { Problem } from "../source/problem.ts";
 
 /** A worker's place among the others. */
 export interface Share {

@@ -1,11 +1,11 @@
 /** The connections of a worker, which another process has accepted: by listener, as `ListenerSet` has them. */
 import type { Socket } from "node:net";
+import type { Reception } from "../bridge/bridge-engine.ts";
 import { Clients } from "../postfix/clients.ts";
 import { Complaints } from "../postfix/complaints.ts";
 import type { ConnectionLog, PolicyHandler } from "../postfix/connection.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import { type Handed, PolicyConnections } from "../postfix/policy-connections.ts";
-import type { Reception } from "./bridge-engine.ts";
 import type { ListenerPlace } from "./messages.ts";
 
 interface Listener {

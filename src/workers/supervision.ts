@@ -1,5 +1,5 @@
 /** What a process needs that only supervises: workers that answer, and listeners whose connections go to them. */
-import type { OfflineSwitch } from "../decision/offline.ts";
+import type { OfflineSwitch } from "../bridge/offline.ts";
 import type { Log } from "../observe/log.ts";
 import { ListenerSet } from "../postfix/listener-set.ts";
 import { listenFor } from "./handing-listener.ts";

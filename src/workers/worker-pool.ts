@@ -5,26 +5,27 @@
  * it ends again and again, after longer and longer pauses, while another takes connections. One that says nothing for some
  * seconds (it is stopped, or in an endless loop) is ended. Only its own connections are lost.
  */
+
+import type { LoadCounts } from "../bridge/bridge.ts";
+import type { Engine, Prepared } from "../bridge/engine.ts";
+import { END_TIME, longestDeadline } from "../bridge/grace.ts";
+import type { OfflineSwitch } from "../bridge/offline.ts";
 import { type Met, sumOfMet } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
-import { type Contents, environmentWithout } from "../config/contents.ts";
 import type { EngineStatus } from "../control/controls.ts";
-import type { LoadCounts } from "../decision/bridge.ts";
-import type { OfflineSwitch } from "../decision/offline.ts";
 import type { Log } from "../observe/log.ts";
 import { Complaints } from "../postfix/complaints.ts";
 import { mostClients } from "../postfix/descriptors.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
+import { type Contents, environmentWithout } from "../source/contents.ts";
+import { within } from "../time/within.ts";
 import { exportAll, loadAll } from "./cache-transfer.ts";
-import type { Engine, Prepared } from "./engine.ts";
-import { END_TIME, longestDeadline } from "./grace.ts";
 import { HandOver } from "./hand-over.ts";
 import { descriptorsForCalls } from "./kept-back.ts";
 import type { Loading } from "./messages.ts";
 import { shareOf } from "./share.ts";
 import { sumOf } from "./sum.ts";
-import { within } from "./within.ts";
 import { Unanswered, WorkerProcess } from "./worker-process.ts";
 
 /** What the workers run. */

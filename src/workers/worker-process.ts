@@ -4,10 +4,10 @@
  * Whatever is asked of a worker that ends, or does not answer in time, fails with a sentence.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { ProblemError } from "../yaml/problem.ts";
+import { ProblemError } from "../source/problem.ts";
+import { within } from "../time/within.ts";
 import type { Accepted, Taker } from "./hand-over.ts";
 import type { Call, FromWorker, HandedOver, Method, Ping, WorkerCalls } from "./messages.ts";
-import { within } from "./within.ts";
 
 interface Pending {
   readonly resolve: (result: unknown) => void;

@@ -4,17 +4,17 @@
  * Signals are the supervisor's. When that is gone, the worker answers what is in flight and ends.
  */
 import { Socket } from "node:net";
+import { BridgeEngine } from "../bridge/bridge-engine.ts";
+import type { Prepared } from "../bridge/engine.ts";
+import { END_TIME, GRACE, longestDeadline } from "../bridge/grace.ts";
+import { OfflineSwitch } from "../bridge/offline.ts";
 import type { DecisionCache } from "../cache/cache.ts";
-import { fromContents } from "../config/contents.ts";
 import { loadConfig } from "../config/load.ts";
-import { OfflineSwitch } from "../decision/offline.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
 import { logWhatIsPrinted } from "../observe/printed.ts";
 import { SUPERVISORS_OUTPUT } from "../observe/standard-streams.ts";
-import { ProblemError } from "../yaml/problem.ts";
-import { BridgeEngine } from "./bridge-engine.ts";
-import type { Prepared } from "./engine.ts";
-import { END_TIME, GRACE, longestDeadline } from "./grace.ts";
+import { fromContents } from "../source/contents.ts";
+import { ProblemError } from "../source/problem.ts";
 import type { Call, FromWorker, HandedOver, Loading, Method, ToWorker, WorkerCalls } from "./messages.ts";
 import { ReceivedConnections } from "./received-connections.ts";
 import { shareOf } from "./share.ts";

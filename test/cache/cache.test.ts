@@ -3,7 +3,7 @@ import { type CachePolicy, DecisionCache } from "../../src/cache/cache.ts";
 import { countMet, deleteMet } from "../../src/cache/forget.ts";
 import type { Remembered, Revocation, Store } from "../../src/cache/store.ts";
 import type { Subject } from "../../src/mapping/mapping.ts";
-import type { Cause } from "../../src/upstream/failure.ts";
+import type { Cause } from "../../src/model/failure.ts";
 
 /** A store in the test's hands. */
 class HeldStore implements Store {

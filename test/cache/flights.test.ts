@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Flights } from "../../src/cache/flights.ts";
-import { Deadline } from "../../src/upstream/deadline.ts";
+import { Deadline } from "../../src/time/deadline.ts";
 
 describe("identical calls in flight", () => {
   it("are one call, and each gets its result", async () => {

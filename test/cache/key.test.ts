@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { callKey, valuesKey } from "../../src/cache/key.ts";
-import type { UpstreamRequest } from "../../src/upstream/exchange.ts";
+import type { UpstreamRequest } from "../../src/model/exchange.ts";
 
 const call = (change: Partial<UpstreamRequest> = {}): UpstreamRequest => ({
   method: "POST",

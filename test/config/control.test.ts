@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { loadControl } from "../../src/config/control.ts";
 import { parseConfig } from "../../src/config/load.ts";
-import { formatProblem, ProblemError } from "../../src/yaml/problem.ts";
+import { formatProblem, ProblemError } from "../../src/source/problem.ts";
 
 let folder: string;
 let file: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { answerTo, parseOnFailure } from "../../src/config/on-failure.ts";
-import { CAUSES, type Cause } from "../../src/upstream/failure.ts";
+import { CAUSES, type Cause } from "../../src/model/failure.ts";
 
 const CLOSED = "DEFER 4.3.0 Authorization service unavailable, please try again later";
 const ID = "5f0c1c9e-1111-4222-8333-444455556666";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig, parseConfig } from "../../src/config/load.ts";
-import { formatProblem, ProblemError } from "../../src/yaml/problem.ts";
+import { formatProblem, ProblemError } from "../../src/source/problem.ts";
 
 let folder: string;
 

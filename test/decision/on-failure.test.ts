@@ -1,6 +1,6 @@
 /** What Postfix is answered for each cause, each brought about for real, and each form of on_failure. */
 import { describe, expect, it } from "vitest";
-import { CAUSES, type Cause } from "../../src/upstream/failure.ts";
+import { CAUSES, type Cause } from "../../src/model/failure.ts";
 import { GATE, service, silentService } from "../commands/services.ts";
 import { type Opened, open } from "./bridge.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isFailure } from "../../src/mapping/mapping.ts";
-import { isSendable } from "../../src/postfix/action.ts";
+import { isSendable } from "../../src/model/action.ts";
 import { subject, withRules } from "./mappings.ts";
 import { reply } from "./replies.ts";
 

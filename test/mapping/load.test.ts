@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { findMapping, shippedMappings } from "../../src/mapping/find.ts";
 import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
-import { formatProblem, ProblemError } from "../../src/yaml/problem.ts";
+import { formatProblem, ProblemError } from "../../src/source/problem.ts";
 import { fileOf, load, problemsOf, subject } from "./mappings.ts";
 
 const RESPONSE = "response:\n  - when: body.ok\n    action: DUNNO\n";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { type LoadedMapping, loadMapping } from "../../src/mapping/load.ts";
 import type { Mapping, Subject } from "../../src/mapping/mapping.ts";
-import { ProblemError } from "../../src/yaml/problem.ts";
+import { ProblemError } from "../../src/source/problem.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pfxbridge-mapping-"));
 let files = 0;

@@ -1,5 +1,5 @@
 /** Replies for tests, as the client hands them on. */
-import type { UpstreamReply } from "../../src/upstream/exchange.ts";
+import type { UpstreamReply } from "../../src/model/exchange.ts";
 
 export function reply(
   status: number,

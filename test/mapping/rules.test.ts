@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isFailure } from "../../src/mapping/mapping.ts";
-import type { UpstreamReply } from "../../src/upstream/exchange.ts";
+import type { UpstreamReply } from "../../src/model/exchange.ts";
 import { subject, withRules } from "./mappings.ts";
 import { json, reply, soap, xml } from "./replies.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseXml, XmlError } from "../../src/mapping/xml.ts";
-import { xmlMembers } from "../../src/mapping/xmltree.ts";
+import { xmlMembers } from "../../src/mapping/xml-tree.ts";
 
 const tree = (text: string) => xmlMembers([parseXml(text)]);
 const map = (members: Record<string, unknown>) => new Map(Object.entries(members));

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import Ajv from "ajv/dist/2020.js";
 import { beforeAll, describe, expect, it } from "vitest";
 import { isFailure, type Mapping } from "../../src/mapping/mapping.ts";
-import { PROTOCOL_STATES } from "../../src/postfix/request.ts";
+import { PROTOCOL_STATES } from "../../src/model/request.ts";
 import { json, reply } from "../mapping/replies.ts";
 import requestSchema from "./evaluation-request.schema.json" with { type: "json" };
 import { loadShipped, subject } from "./shipped.ts";

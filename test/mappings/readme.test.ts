@@ -7,7 +7,7 @@ import { parse } from "yaml";
 import { configSchema } from "../../src/config/schema.ts";
 import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
-import { ProblemError } from "../../src/yaml/problem.ts";
+import { ProblemError } from "../../src/source/problem.ts";
 import { reply } from "../mapping/replies.ts";
 import { loadShipped, subject } from "./shipped.ts";
 

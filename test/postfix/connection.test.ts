@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
+import type { PolicyRequest } from "../../src/model/request.ts";
 import type { PolicyHandler } from "../../src/postfix/connection.ts";
-import type { PolicyRequest } from "../../src/postfix/request.ts";
 import { formatRequest } from "../support/policy-client.ts";
 import { listening, pause } from "./listening.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { hasAllRecipients } from "../../src/model/request.ts";
 import { DEFAULT_RECIPIENT_LIMITS, RecipientMemory } from "../../src/postfix/recipients.ts";
-import { hasAllRecipients } from "../../src/postfix/request.ts";
 
 const request = (protocol_state: string, instance: string, recipient = "", queue_id = "") =>
   new Map(Object.entries({ protocol_state, instance, recipient, queue_id }));

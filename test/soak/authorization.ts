@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { Cause } from "../../src/upstream/failure.ts";
+import type { Cause } from "../../src/model/failure.ts";
 import { freePort } from "../support/temporary.ts";
 import type { Revoke, Told } from "./service.ts";
 

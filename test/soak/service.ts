@@ -6,7 +6,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
-import type { Cause } from "../../src/upstream/failure.ts";
+import type { Cause } from "../../src/model/failure.ts";
 import { type Call, keyOf, refusalOf } from "./truth.ts";
 
 /** Told of each call: what came of it, as far as the service is concerned. */

@@ -5,11 +5,11 @@ import https from "node:https";
 import net, { type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { onTestFinished } from "vitest";
+import type { UpstreamReply, UpstreamRequest } from "../../src/model/exchange.ts";
+import type { Failure } from "../../src/model/failure.ts";
+import { Deadline } from "../../src/time/deadline.ts";
 import { anonymous } from "../../src/upstream/auth.ts";
 import type { CallResult } from "../../src/upstream/call.ts";
-import { Deadline } from "../../src/upstream/deadline.ts";
-import type { UpstreamReply, UpstreamRequest } from "../../src/upstream/exchange.ts";
-import type { Failure } from "../../src/upstream/failure.ts";
 import type { UpstreamOptions } from "../../src/upstream/options.ts";
 import { Upstream } from "../../src/upstream/upstream.ts";
 

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { failureOf } from "../../src/upstream/errors.ts";
+import { failureOf } from "../../src/upstream/transport/errors.ts";
 import { caller, httpService } from "./harness.ts";
 
 const PROGRESS = {

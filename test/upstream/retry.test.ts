@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Deadline } from "../../src/upstream/deadline.ts";
-import type { Failure } from "../../src/upstream/failure.ts";
+import type { Failure } from "../../src/model/failure.ts";
+import { Deadline } from "../../src/time/deadline.ts";
 import { pauseAfter, retry as tryAgain } from "../../src/upstream/retry.ts";
 import { caller, httpService, rawService, refusingUrl } from "./harness.ts";
 

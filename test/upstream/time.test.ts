@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Deadline } from "../../src/upstream/deadline.ts";
+import { Deadline } from "../../src/time/deadline.ts";
 import { caller, httpService, POST, permitted, rawService } from "./harness.ts";
 
 /** Milliseconds that a busy machine may add. */

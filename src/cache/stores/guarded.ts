@@ -5,7 +5,7 @@
  * A shared store that hangs so costs a few decisions its time limit, once in a while, and nobody else anything.
  */
 import type { Log } from "../../observe/log.ts";
-import { Timer } from "../../upstream/timer.ts";
+import { Timer } from "../../time/timer.ts";
 import type { Remembered, Revocation, Store } from "../store.ts";
 
 export interface GuardOptions {

@@ -3,8 +3,8 @@ import { createScope } from "../../../src/expression/scope.ts";
 import { requestVariables } from "../../../src/expression/variables.ts";
 import { isFailure } from "../../../src/mapping/mapping.ts";
 import { compileRequest, type RequestDefinition } from "../../../src/mapping/request.ts";
-import type { UpstreamRequest } from "../../../src/upstream/exchange.ts";
-import type { Failure } from "../../../src/upstream/failure.ts";
+import type { UpstreamRequest } from "../../../src/model/exchange.ts";
+import type { Failure } from "../../../src/model/failure.ts";
 
 export interface Mistake {
   readonly path: string;

@@ -1,0 +1,123 @@
+/** The bridge in this process, over all configurations that it is given one after the other. */
+
+import { type Met, NOTHING_MET } from "../cache/forget.ts";
+import type { Revocation } from "../cache/store.ts";
+import { StorePool } from "../cache/store-pool.ts";
+import type { Config } from "../config/config.ts";
+import type { EngineStatus } from "../control/controls.ts";
+import type { LineLog } from "../observe/log.ts";
+import type { PolicyHandler } from "../postfix/connection.ts";
+import type { ListenerReport } from "../postfix/listener-set.ts";
+import { within } from "../time/within.ts";
+import { descriptorsForCalls } from "../workers/kept-back.ts";
+import { Activity } from "./activity.ts";
+import { Bridge, type LoadCounts, type WhichCaches } from "./bridge.ts";
+import type { Engine, Prepared } from "./engine.ts";
+import type { OfflineSwitch } from "./offline.ts";
+import { serviceStatus } from "./service-status.ts";
+import { StoreLog } from "./store-log.ts";
+
+/** Where requests come from. */
+export interface Reception {
+  readonly report: readonly ListenerReport[];
+  setHandler(handle: PolicyHandler): void;
+  /** Keeps descriptors back from clients, for calls and what they need. */
+  keepBack(descriptors: number): void;
+}
+
+/** That stores may take to write what waits, in milliseconds. */
+const STORES_TIME = 300;
+
+export class BridgeEngine implements Engine {
+  readonly #log: LineLog;
+  readonly #storeLog: StoreLog;
+  readonly #offline: OfflineSwitch;
+  readonly #activity = new Activity();
+  readonly #stores: StorePool;
+  #reception: Reception | null = null;
+  #bridge: Bridge | null = null;
+  #mask: (text: string) => string = (text) => text;
+  /** Resolves when the first configuration is in use. */
+  readonly #ready: Promise<Bridge>;
+  #begin: (bridge: Bridge) => void = () => {};
+
+  /** @param offline may be switched at any time */
+  constructor(offline: OfflineSwitch, log: LineLog) {
+    this.#offline = offline;
+    this.#log = log;
+    this.#storeLog = new StoreLog(log);
+    this.#stores = new StorePool(this.#storeLog);
+    this.#ready = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
+  }
+
+  /** Answers requests now; `receive` keeps up with the next configurations. */
+  get handler(): PolicyHandler {
+    return this.#bridge?.answer ?? this.#answerWhenReady;
+  }
+
+  /** From now on requests come from there. */
+  receive(reception: Reception): void {
+    this.#reception = reception;
+    reception.setHandler(this.handler);
+  }
+
+  async prepare(config: Config): Promise<Prepared> {
+    const next = await Bridge.open(config, this.#log, {
+      offline: this.#offline,
+      activity: this.#activity,
+      stores: this.#stores,
+    });
+    return { use: async () => this.#use(next, config), discard: () => void next.close() };
+  }
+
+  async status(): Promise<EngineStatus> {
+    const running = { offline: this.#offline, activity: this.#activity, mask: this.#mask };
+    const { last } = this.#storeLog;
+    return {
+      listeners: this.#reception?.report ?? [],
+      services: await Promise.all(
+        (this.#bridge?.services ?? []).map((service) => serviceStatus(service, running)),
+      ),
+      store_complaint: last && { at: new Date(last.at).toISOString(), message: last.message },
+      decisions: { ...this.#activity.decisions },
+    };
+  }
+
+  async switched(): Promise<void> {
+    // The switch itself is asked for each decision.
+  }
+
+  async forget(revocation: Revocation, dryRun: boolean, which?: WhichCaches): Promise<Met> {
+    if (this.#bridge === null) return NOTHING_MET;
+    return dryRun ? this.#bridge.countMet(revocation, which) : this.#bridge.forget(revocation, which);
+  }
+
+  async *exportCache(which?: WhichCaches): AsyncIterable<string> {
+    if (this.#bridge !== null) yield* this.#bridge.exportCache(which);
+  }
+
+  async loadCache(lines: AsyncIterable<string> | Iterable<string>, which?: WhichCaches): Promise<LoadCounts> {
+    return (await this.#ready).loadCache(lines, which);
+  }
+
+  async close(): Promise<void> {
+    await within(STORES_TIME, this.#stores.close());
+  }
+
+  /** Between binding and readiness. */
+  readonly #answerWhenReady: PolicyHandler = async (request, startedAt) =>
+    (await this.#ready).answer(request, startedAt);
+
+  #use(bridge: Bridge, config: Config): void {
+    this.#offline.configure(config.offline);
+    const previous = this.#bridge;
+    this.#bridge = bridge;
+    this.#mask = config.mask;
+    this.#reception?.setHandler(bridge.answer);
+    this.#reception?.keepBack(descriptorsForCalls(config));
+    this.#begin(bridge);
+    void previous?.close();
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The bridge: a loaded configuration brought to life. Takes policy requests, gives actions, logs each decision.
+ *
+ * One for each configuration that is loaded; a reload opens a new one and closes the old when its decisions have ended.
+ */
+import { randomUUID } from "node:crypto";
+import type { DecisionCache } from "../cache/cache.ts";
+import { countMet, deleteForgotten, deleteMet, type Met, sumOfMet } from "../cache/forget.ts";
+import type { Revocation, Store } from "../cache/store.ts";
+import { StorePool } from "../cache/store-pool.ts";
+import type { Config } from "../config/config.ts";
+import { decide, type Policy, type Trace } from "../decision/decide.ts";
+import { logDecision } from "../decision/log-line.ts";
+import type { Route } from "../decision/routes.ts";
+import type { Service } from "../decision/service.ts";
+import type { Decision } from "../model/decision.ts";
+import type { PolicyRequest } from "../model/request.ts";
+import type { LineLog } from "../observe/log.ts";
+import { Activity } from "./activity.ts";
+import { OfflineSwitch } from "./offline.ts";
+import { closeService, openService } from "./open-service.ts";
+
+export interface BridgeOptions {
+  /** Whose calls are not made for now; without it the configuration alone says so. */
+  readonly offline?: OfflineSwitch;
+  /** Told of each decision. */
+  readonly activity?: Activity;
+  /** Where remembered decisions are; they outlive a reload. */
+  readonly stores?: StorePool;
+}
+
+/** What became of the lines of an export. */
+export interface LoadCounts {
+  readonly loaded: number;
+  readonly refused: number;
+  /** How many of them said what was to be forgotten; absent: none. */
+  readonly forgotten?: number;
+  /** How many lines were refused for which reason. */
+  readonly reasons: Readonly<Record<string, number>>;
+}
+
+/** Whose remembered decisions are meant. */
+export type WhichCaches = (cache: DecisionCache) => boolean;
+
+export class Bridge {
+  readonly services: readonly Service[];
+  readonly #policy: Policy;
+  readonly #mask: (text: string) => string;
+  readonly #log: LineLog;
+  readonly #activity: Activity;
+
+  private constructor(
+    policy: Policy,
+    mask: (text: string) => string,
+    services: readonly Service[],
+    log: LineLog,
+    activity: Activity,
+  ) {
+    this.services = services;
+    this.#policy = policy;
+    this.#mask = mask;
+    this.#log = log;
+    this.#activity = activity;
+  }
+
+  /**
+   * Opens what a configuration names. Modules are loaded here, so privileges are dropped before.
+   *
+   * @throws ProblemError where a module, or a file of `tls`, cannot be used
+   */
+  static async open(config: Config, log: LineLog, options: BridgeOptions = {}): Promise<Bridge> {
+    const {
+      offline = new OfflineSwitch(config.offline),
+      activity = new Activity(),
+      stores = new StorePool(log),
+    } = options;
+    const services = new Map<string, Service>();
+    try {
+      for (const service of config.services.values()) {
+        services.set(service.name, await openService(service, offline, stores, log));
+      }
+    } catch (error) {
+      await Promise.all([...services.values()].map(closeService));
+      throw error;
+    }
+    const routes = config.routes.map(({ number, when, target }): Route => {
+      if ("action" in target) return { number, when, target };
+      const service = services.get(target.service)!;
+      return { number, when, target: { service, onFailure: target.onFailure } };
+    });
+    return new Bridge({ routes }, config.mask, [...services.values()], log, activity);
+  }
+
+  /**
+   * Answers a request: the action, or null to close the connection without a reply. Bound, to be handed to listeners.
+   *
+   * @param startedAt when the deadline began, by `performance.now()`
+   */
+  readonly answer = (
+    request: PolicyRequest,
+    startedAt: number,
+    trace?: Trace,
+  ): string | null | Promise<string | null> => {
+    const subject = { request, requestId: randomUUID(), now: Date.now() };
+    const conclude = (decision: Decision) => {
+      const masked = this.#masked(decision);
+      this.#activity.record(masked, subject.now);
+      logDecision(this.#log, subject, masked, performance.now() - startedAt);
+      return masked.action;
+    };
+    return decide(this.#policy, subject, startedAt, conclude, trace);
+  };
+
+  /** A service may echo what it was sent, credentials included. */
+  #masked(decision: Decision): Decision {
+    if (decision.action === null) return decision;
+    const action = this.#mask(decision.action);
+    return action === decision.action ? decision : { ...decision, action };
+  }
+
+  /** Makes one decision and tells of each step; nothing is logged. */
+  async explain(request: PolicyRequest, requestId: string, trace: Trace): Promise<Decision> {
+    const subject = { request, requestId, now: Date.now() };
+    return decide(this.#policy, subject, performance.now(), (decision) => this.#masked(decision), trace);
+  }
+
+  /**
+   * Uses no reply any more that was remembered before and matches; nor does any bridge that shares the store.
+   *
+   * @param which in whose stores it is looked for what was met
+   * @throws Error when a store has not made it known as durably as it keeps what is revoked
+   */
+  async forget(revocation: Revocation, which?: WhichCaches): Promise<Met> {
+    await Promise.all([...this.#storesOf(revocation)].map((store) => store.revoke(revocation)));
+    const stores = [...this.#storesOf(revocation, which)];
+    return sumOfMet(await Promise.all(stores.map((store) => deleteMet(store, revocation))));
+  }
+
+  /** What it would meet; nothing changes. */
+  async countMet(revocation: Revocation, which?: WhichCaches): Promise<Met> {
+    const stores = [...this.#storesOf(revocation, which)];
+    return sumOfMet(await Promise.all(stores.map((store) => countMet(store, revocation))));
+  }
+
+  #storesOf({ service }: Revocation, which?: WhichCaches): ReadonlySet<Store> {
+    const caches = this.#caches(which).filter(([name]) => service === undefined || service === name);
+    return new Set(caches.map(([, { store }]) => store));
+  }
+
+  /** Remembered decisions of all services, or of some, a line of NDJSON each. */
+  async *exportCache(which: WhichCaches = () => true): AsyncIterable<string> {
+    for (const [, cache] of this.#caches(which)) yield* cache.export();
+  }
+
+  /** Takes in lines of such an export, each for the service that it names, if that is among those that are meant. */
+  async loadCache(
+    lines: AsyncIterable<string> | Iterable<string>,
+    which: WhichCaches = () => true,
+  ): Promise<LoadCounts> {
+    const caches = new Map(this.#caches(which));
+    const reasons: Record<string, number> = {};
+    const counts = { loaded: 0, forgotten: 0, refused: 0 };
+    for await (const line of lines) {
+      const result = await loadLine(line, caches);
+      if (typeof result !== "string") counts[result.was]++;
+      else {
+        counts.refused++;
+        reasons[result] = (reasons[result] ?? 0) + 1;
+      }
+    }
+    const { loaded, forgotten, refused } = counts;
+    if (forgotten === 0) return { loaded, refused, reasons };
+    await Promise.all([...new Set([...caches.values()].map(({ store }) => store))].map(deleteForgotten));
+    return { loaded, forgotten, refused, reasons };
+  }
+
+  #caches(which: WhichCaches = () => true): [string, DecisionCache][] {
+    return this.services.flatMap(({ name, cache }) =>
+      cache === null || !which(cache) ? [] : [[name, cache]],
+    );
+  }
+
+  /** Resolves when the decisions under way have ended and no connection to a service is open. */
+  async close(): Promise<void> {
+    await Promise.all(this.services.map(closeService));
+  }
+}
+
+/** What a line was, or why it was refused. */
+async function loadLine(
+  line: string,
+  caches: ReadonlyMap<string, DecisionCache>,
+): Promise<{ readonly was: "loaded" | "forgotten" } | string> {
+  let parsed: { readonly service?: unknown; readonly forgotten_at?: unknown } | null;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    return "the line is no JSON";
+  }
+  const cache = caches.get(String(parsed?.service));
+  if (cache === undefined) return "its service remembers nothing here";
+  const problem = await cache.load(line);
+  return problem ?? { was: parsed?.forgotten_at === undefined ? "loaded" : "forgotten" };
+}

@@ -1,0 +1,100 @@
+/** From a service's configuration to the service as decisions see it. */
+import { Flights } from "../cache/flights.ts";
+import type { StorePool } from "../cache/store-pool.ts";
+import type { ServiceConfig } from "../config/config.ts";
+import { SecretWatch } from "../config/secret-watch.ts";
+import { Asking } from "../decision/ask.ts";
+import { Refresher } from "../decision/refresher.ts";
+import type { Service } from "../decision/service.ts";
+import type { LoadedMapping } from "../mapping/load.ts";
+import type { Mapping } from "../mapping/mapping.ts";
+import type { Log } from "../observe/log.ts";
+import { ProblemError } from "../source/problem.ts";
+import { Batcher } from "../upstream/authzen-batch.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import type { OfflineSwitch } from "./offline.ts";
+import { openCache } from "./open-cache.ts";
+import { openUpstream, secretsOf } from "./open-upstream.ts";
+
+/** In milliseconds. */
+const MODULE_LOAD_TIME = 10_000;
+
+/** @throws ProblemError where a module, or a file of `tls`, cannot be used */
+export async function openService(
+  config: ServiceConfig,
+  offline: OfflineSwitch,
+  stores: StorePool,
+  log: Log,
+): Promise<Service> {
+  const { name, deadline, stressDeadline, onFailure } = config;
+  const mapping = await inTime(config.mapping);
+  const upstream = openUpstream(config, log);
+  const cache =
+    config.cache === undefined
+      ? null
+      : openCache(config, config.cache, mapping, await stores.open(name, config.cache));
+  const secrets = new SecretWatch(secretsOf(config), log, { service: name });
+  const isOffline = () => offline.isOffline(name);
+  const refresher: Refresher | null =
+    cache === null
+      ? null
+      : new Refresher(
+          (subject) =>
+            new Asking(service, subject, onFailure, performance.now(), (decision) => decision).renew(),
+          () => !isOffline(),
+          config.warm,
+        );
+  const service: Service = {
+    name,
+    mapping,
+    upstream,
+    secrets,
+    caller: config.batch === undefined ? upstream : openBatcher(upstream, config.batch, name, log),
+    cache,
+    releaseStore: async () => {
+      if (cache !== null) await stores.release(cache.store);
+    },
+    refresher,
+    flights: new Flights(),
+    deadline,
+    stressDeadline,
+    onFailure,
+    isOffline,
+  };
+  return service;
+}
+
+function openBatcher(
+  upstream: Upstream,
+  batch: NonNullable<ServiceConfig["batch"]>,
+  service: string,
+  log: Log,
+): Batcher {
+  const onRefused = (detail: string) =>
+    log.warn({ service, detail }, "the service takes no batch: calls are made one by one for a minute");
+  return new Batcher(upstream, { ...batch, onRefused });
+}
+
+/** Resolves when the calls under way have ended. */
+export async function closeService({ upstream, refresher, releaseStore, secrets }: Service): Promise<void> {
+  refresher?.close();
+  secrets.close();
+  await upstream.close();
+  await releaseStore();
+}
+
+/** A module may wait for something when it is imported, but not for ever. */
+async function inTime(loaded: LoadedMapping): Promise<Mapping> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `the module was not loaded within ${MODULE_LOAD_TIME / 1000} s; does it await something at its top level?`;
+      reject(new ProblemError([{ file: loaded.file, message, severity: "error" }]));
+    }, MODULE_LOAD_TIME);
+  });
+  try {
+    return await Promise.race([loaded.instantiate(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,29 @@
+/** What the bridge answers to one policy request, and what the log says of how it came about. */
+import type { Cause } from "./failure.ts";
+
+/** Where an action came from. */
+export type Source = "upstream" | "cache" | "stale" | "route" | "default";
+
+/** Every member is always there, so that all decisions have one shape: they are made and read for each request. */
+export interface Decision {
+  /** For Postfix; null closes the connection without a reply (on_failure `postfix-default`). */
+  readonly action: string | null;
+  readonly source: Source;
+  readonly service: string | undefined;
+  readonly mapping: string | undefined;
+  /** Why there was no answer; with the sources `default` and `stale`. */
+  readonly cause: Cause | undefined;
+  /** What went wrong, for the log. */
+  readonly detail: string | undefined;
+  /** Which rule of the mapping gave the action, from 1; 0 for a module's. */
+  readonly rule: number | undefined;
+  /** Status of the last complete reply. */
+  readonly status: number | undefined;
+  /** Calls made. */
+  readonly attempts: number;
+  /** Age of the remembered reply in seconds; with the sources `cache` and `stale`. */
+  readonly age: number | undefined;
+}
+
+/** What is done with a decision as soon as it is made: it is logged, say, and its action answered. */
+export type Conclude<R> = (decision: Decision) => R;

@@ -1,0 +1,211 @@
+/**
+ * Calls that wait at the same moment, put to the service as one: AuthZEN's Access Evaluations API
+ * (Authorization API 1.0, "POST /access/v1/evaluations").
+ *
+ * It stands before a caller and has the same face, so that a decision doesn't know of it. Each call gets its own
+ * evaluation as if it had been the only one; what a batch cannot answer is asked alone, within the deadline.
+ */
+import { JsonError, parseJson } from "../expression/json.ts";
+import { toJson } from "../expression/text.ts";
+import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
+import { type Failure, isFailure } from "../model/failure.ts";
+import { Deadline } from "../time/deadline.ts";
+import type { CallResult, Interpret } from "./call.ts";
+import type { Trace } from "./options.ts";
+
+/** What asks a service. */
+export interface Caller {
+  call<T extends object>(
+    request: UpstreamRequest,
+    requestId: string,
+    deadline: Deadline,
+    interpret: Interpret<T>,
+    trace?: Trace,
+  ): Promise<CallResult<T>>;
+}
+
+export interface BatchOptions {
+  /** Calls in one at most. */
+  readonly max: number;
+  /** Milliseconds that a call waits for others. */
+  readonly wait: number;
+  /** Told when the service could not do with a batch, and none is made for a while. */
+  onRefused(detail: string): void;
+}
+
+const ONE = "/access/v1/evaluation";
+/** The part of the time that is left which a batch may use up, so that its calls can still be made alone. */
+const BATCH_PART = 0.5;
+/** How long none is made after the service could not do with one, in milliseconds. */
+const PAUSE = 60_000;
+
+/** A call that waits for others; told what the batch brought it, or that it is to be made alone. */
+interface Waiting {
+  readonly request: UpstreamRequest;
+  readonly requestId: string;
+  readonly deadline: Deadline;
+  readonly entities: Entities;
+  answer(reply: UpstreamReply): void;
+  goAlone(): void;
+}
+
+export class Batcher implements Caller {
+  readonly #caller: Caller;
+  readonly #options: BatchOptions;
+  /** By what their calls have in common: path and headers. */
+  readonly #waiting = new Map<string, Batch>();
+  #pausedUntil = 0;
+
+  constructor(caller: Caller, options: BatchOptions) {
+    this.#caller = caller;
+    this.#options = options;
+  }
+
+  call<T extends object>(
+    request: UpstreamRequest,
+    requestId: string,
+    deadline: Deadline,
+    interpret: Interpret<T>,
+    trace?: Trace,
+  ): Promise<CallResult<T>> {
+    // One that is watched step by step is made alone.
+    const entities =
+      trace === undefined && performance.now() >= this.#pausedUntil ? entitiesOf(request) : null;
+    if (entities === null) {
+      return this.#caller.call(request, requestId, deadline, interpret, trace);
+    }
+    return new Promise((resolve) => {
+      const goAlone = () => resolve(this.#caller.call(request, requestId, deadline, interpret));
+      const answer = async (reply: UpstreamReply) => {
+        const outcome = await Promise.resolve(reply)
+          .then(interpret)
+          .catch((error: Error): Failure => ({ cause: "bad_reply", detail: error.message }));
+        resolve({ answer: outcome, status: reply.status, attempts: 1 });
+      };
+      this.#enqueue({ request, requestId, deadline, entities, answer, goAlone });
+    });
+  }
+
+  #enqueue(call: Waiting): void {
+    const kind = JSON.stringify([call.request.path, call.request.headers]);
+    const waiting = this.#waiting.get(kind);
+    if (waiting?.take(call)) {
+      if (waiting.calls.length >= this.#options.max) this.#send(kind, waiting);
+      return;
+    }
+    if (waiting !== undefined) this.#send(kind, waiting);
+    const batch = new Batch(call);
+    this.#waiting.set(kind, batch);
+    setTimeout(() => this.#send(kind, batch), this.#options.wait);
+  }
+
+  #send(kind: string, batch: Batch): void {
+    // It may have gone out already; then another one may be waiting under the same kind.
+    if (this.#waiting.get(kind) !== batch) return;
+    this.#waiting.delete(kind);
+    const [first] = batch.calls;
+    if (batch.calls.length === 1) first.goAlone();
+    else void this.#ask(first, batch.calls);
+  }
+
+  async #ask(first: Waiting, calls: readonly Waiting[]): Promise<void> {
+    const { path, method, headers } = first.request;
+    const left = Math.min(...calls.map(({ deadline }) => deadline.remaining()));
+    const request: UpstreamRequest = {
+      method,
+      path: `${path}s`,
+      headers,
+      body: `{"evaluations":[${calls.map(({ request: { body } }) => body).join(",")}]}`,
+    };
+    const deadline = new Deadline(left * BATCH_PART);
+    const { answer } = await this.#caller.call(request, first.requestId, deadline, evaluationsIn);
+    if (isFailure(answer) && (answer.cause === "http_4xx" || answer.cause === "bad_reply")) {
+      this.#pausedUntil = performance.now() + PAUSE;
+      this.#options.onRefused(answer.detail);
+    }
+    const evaluations = isFailure(answer) ? [] : answer.evaluations;
+    for (const [index, call] of calls.entries()) {
+      const evaluation = evaluations[index];
+      if (evaluations.length !== calls.length || evaluation === undefined) call.goAlone();
+      else call.answer(evaluation);
+    }
+  }
+}
+
+/**
+ * Calls that can go out together: in one batch a subject or resource, told by type and id, has the same properties
+ * throughout. Services look an entity up by its id; Cerbos was seen to answer the second of two evaluations of one
+ * subject and resource by the properties of the first.
+ */
+class Batch {
+  readonly calls: [Waiting, ...Waiting[]];
+  readonly #entities = new Map<string, string>();
+
+  constructor(first: Waiting) {
+    this.calls = [first];
+    for (const [identity, whole] of first.entities) this.#entities.set(identity, whole);
+  }
+
+  /** Whether it went in. */
+  take(call: Waiting): boolean {
+    const { entities } = call;
+    for (const [identity, whole] of entities) {
+      if ((this.#entities.get(identity) ?? whole) !== whole) return false;
+    }
+    for (const [identity, whole] of entities) this.#entities.set(identity, whole);
+    this.calls.push(call);
+    return true;
+  }
+}
+
+/** Subject and resource of an evaluation: who they are, and all that is said of them. */
+type Entities = readonly (readonly [identity: string, whole: string])[];
+
+/** Null for what is no call of AuthZEN's Access Evaluation API. */
+function entitiesOf({ method, path, headers, body }: UpstreamRequest): Entities | null {
+  if (method !== "POST" || !path.endsWith(ONE) || body === null) return null;
+  if (headers["content-type"]?.startsWith("application/json") !== true) return null;
+  try {
+    const evaluation = JSON.parse(body) as Record<string, { type?: unknown; id?: unknown } | undefined>;
+    return ["subject", "resource"].map((role) => {
+      const entity = evaluation[role];
+      return [JSON.stringify([role, entity?.type, entity?.id]), JSON.stringify(entity) ?? ""];
+    });
+  } catch {
+    return null;
+  }
+}
+
+interface Evaluations {
+  /** What each call would have got alone; undefined where that cannot be told. */
+  readonly evaluations: readonly (UpstreamReply | undefined)[];
+}
+
+function evaluationsIn(reply: UpstreamReply): Evaluations | Failure {
+  const failure = (detail: string): Failure => ({
+    cause: reply.status >= 500 ? "http_5xx" : reply.status >= 400 ? "http_4xx" : "bad_reply",
+    detail,
+    status: reply.status,
+  });
+  if (reply.status !== 200) return failure(`HTTP status ${reply.status} for a batch of evaluations`);
+  let parsed: unknown;
+  try {
+    parsed = parseJson(reply.body.toString("utf8"));
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    return failure(`the reply to a batch of evaluations is not readable as JSON: ${error.message}`);
+  }
+  const list = (parsed as { evaluations?: unknown } | null)?.evaluations;
+  if (!Array.isArray(list)) return failure('the reply to a batch of evaluations has no list "evaluations"');
+  return {
+    evaluations: list.map((evaluation: unknown) =>
+      isObject(evaluation)
+        ? { status: 200, headers: reply.headers, body: Buffer.from(toJson(evaluation)) }
+        : undefined,
+    ),
+  };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
