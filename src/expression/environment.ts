@@ -2,7 +2,7 @@
  * CEL as pfxbridge speaks it: the library with our variables and functions, one environment for each kind of scope.
  * Only this room sees the library.
  */
-import { Environment } from "@marcbachmann/cel-js";
+import { Environment, type Optional } from "@marcbachmann/cel-js";
 import { percentEncode } from "../text/percent.ts";
 import { domainOf, localPartOf } from "./address.ts";
 import { registerMacros } from "./macros.ts";
@@ -31,6 +31,11 @@ function createEnvironment(kind: ScopeKind): Environment {
       (value: unknown) => worked(percentEncode(toText(value))),
       SYNC,
     );
+  // `body.?error != null` is what people write; CEL's own is `body.?error.hasValue()`, which a null passes.
+  environment.registerOperator(
+    "optional<dyn> == null",
+    (value: Optional) => (value.orValue(null) ?? null) === null,
+  );
   registerMacros(environment);
   registerReplaced(environment);
   return environment;

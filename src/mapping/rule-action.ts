@@ -122,7 +122,8 @@ function fromReply(parts: Parts, variables: Variables, allow: ReadonlySet<string
   return untrustedAction(action, allow);
 }
 
-function renderText(parts: Parts, variables: Variables): string {
+/** Text put together from a reply; what is missing in it, or cannot be read, is nothing. */
+export function renderText(parts: Parts, variables: Variables): string {
   let text = "";
   for (const part of parts) text += typeof part === "string" ? part : valueOrNothing(part, variables);
   return text;

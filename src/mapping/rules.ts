@@ -1,7 +1,7 @@
 /**
  * The `response` of a mapping: rules, compiled when it is loaded, tried in order on each complete reply.
  *
- * The first rule that matches gives the action. What cannot be evaluated ends the reading: a reply of another shape must
+ * The first rule that matches gives the action, or says that the reply is trouble. What cannot be evaluated ends the reading: a reply of another shape must
  * not slip through to a later rule that permits.
  */
 import {
@@ -19,11 +19,15 @@ import type { Subject, Verdict } from "./mapping.ts";
 import { type ReplyOptions, ReplyView } from "./reply.ts";
 import { replyFailure } from "./reply-failure.ts";
 import { compileAction, type RuleAction } from "./rule-action.ts";
+import { compileFailure, type RuleCause, type RuleFailure } from "./rule-failure.ts";
 
+/** Either an action, or a failure with what the log is to say of it. */
 export interface RuleDefinition {
   /** CEL; without it the rule matches whatever it is tried on. */
   readonly when?: string | undefined;
-  readonly action: string;
+  readonly action?: string | undefined;
+  readonly failure?: RuleCause | undefined;
+  readonly detail?: string | undefined;
 }
 
 export interface RulesContext {
@@ -35,24 +39,34 @@ export interface RulesContext {
 
 export interface Rule {
   readonly condition: Condition | null;
-  readonly action: RuleAction;
+  readonly outcome: RuleAction | RuleFailure;
   /** Whether it is tried on 2xx only: it names neither `status` nor `fault`. */
   readonly successOnly: boolean;
 }
 
 /** The rules in their order; those with a mistake, which was reported, are left out. */
 export function compileRules(definitions: readonly RuleDefinition[], context: RulesContext): readonly Rule[] {
-  return definitions.flatMap(({ when, action: text }, index) => {
+  return definitions.flatMap((definition, index) => {
+    const { when } = definition;
     const condition = when === undefined ? null : compileWhen(when, index, context);
-    const action = compileAction(text, {
-      scope: context.scope,
-      allow: context.allow,
-      report: (message, offset) => context.report([index, "action"], message, offset),
-    });
-    if (condition === undefined || action === null) return [];
+    const outcome = compileOutcome(definition, index, context);
+    if (condition === undefined || outcome === null) return [];
     const names = condition?.names;
-    return [{ condition, action, successOnly: !names?.has("status") && !names?.has("fault") }];
+    return [{ condition, outcome, successOnly: !names?.has("status") && !names?.has("fault") }];
   });
+}
+
+/** Null after a mistake, which was reported. */
+function compileOutcome(
+  { action = "", failure, detail }: RuleDefinition,
+  index: number,
+  { scope, allow, report }: RulesContext,
+): RuleAction | RuleFailure | null {
+  const at = (member: string) => (message: string, offset?: number) =>
+    report([index, member], message, offset);
+  return failure === undefined
+    ? compileAction(action, { scope, allow, report: at("action") })
+    : compileFailure(failure, detail, { scope, report: at("detail") });
 }
 
 /** What rules can name that does not come with the request. */
@@ -65,7 +79,7 @@ export function judgeByReplyAlone(rules: readonly Rule[]): boolean {
 
 /** The variables that the rules read. */
 export function namesInRules(rules: readonly Rule[]): readonly string[] {
-  return rules.flatMap(({ condition, action }) => [...(condition?.names ?? []), ...action.names]);
+  return rules.flatMap(({ condition, outcome }) => [...(condition?.names ?? []), ...outcome.names]);
 }
 
 function compileWhen(text: string, index: number, context: RulesContext): Condition | undefined {
@@ -97,19 +111,24 @@ export function applyRules(
       const detail = `rule ${index + 1} cannot be evaluated: ${matches.message}${shapeHint(view)}`;
       return replyFailure(reply, sanitizeText(detail));
     }
-    if (matches) return act(rule.action, index + 1, reply, view, variables);
+    if (matches) return conclude(rule.outcome, index + 1, reply, view, variables);
   }
   return replyFailure(reply, sanitizeText(`no rule matches${shapeHint(view)}`));
 }
 
-function act(
-  action: RuleAction,
+function conclude(
+  outcome: RuleAction | RuleFailure,
   rule: number,
   reply: UpstreamReply,
   view: ReplyView,
   variables: Variables,
 ): Verdict | Failure {
-  const rendered = action.render(variables);
+  if ("cause" in outcome) {
+    const { status } = reply;
+    const detail = sanitizeText(`HTTP status ${status}: rule ${rule}: ${outcome.render(variables)}`);
+    return { cause: outcome.cause, detail, status };
+  }
+  const rendered = outcome.render(variables);
   if (typeof rendered === "string") return { action: rendered, rule };
   const reason = view.unreadable ?? rendered.problem;
   const detail = `HTTP status ${reply.status}: rule ${rule}: ${reason}`;

@@ -1,5 +1,6 @@
 /** The shape of a mapping file: every key and its type. What the texts in it mean is compiled elsewhere. */
 import { z } from "zod";
+import { RULE_CAUSES } from "./rule-failure.ts";
 
 const text = z.string().min(1);
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
@@ -28,7 +29,19 @@ const request = z.strictObject({
   omit_empty: z.boolean().optional(),
 });
 
-const rule = z.strictObject({ when: text.optional(), action: text });
+const rule = z
+  .strictObject({
+    when: text.optional(),
+    action: text.optional(),
+    failure: z.enum(RULE_CAUSES).optional(),
+    detail: text.optional(),
+  })
+  .refine(({ action, failure }) => (action === undefined) !== (failure === undefined), {
+    error: "a rule ends in an action or in a failure: one of the two",
+  })
+  .refine(({ failure, detail }) => detail === undefined || failure !== undefined, {
+    error: "detail says what the log tells of a failure; a rule with an action has none",
+  });
 
 const body = { json: z.unknown().optional(), xml: text.optional(), soap: z.string().optional() };
 
@@ -57,7 +70,7 @@ const example = z
       .refine((reply) => contents(reply) <= 1, { error: "a reply has one of json, xml, soap and text" })
       .optional(),
     action: text.optional(),
-    failure: z.enum(["http_4xx", "http_5xx", "bad_reply", "mapping_error"]).optional(),
+    failure: z.enum(RULE_CAUSES).optional(),
   })
   .refine((given) => given.action === undefined || given.failure === undefined, {
     error: "an example ends in an action or in a failure, not in both",

@@ -21,7 +21,8 @@ export function warnOfRules(
   const warnings = new Map<number, string>();
   const looksAtContent = rules.some((rule) => namesContent(rule));
   for (const [index, rule] of rules.entries()) {
-    if (rule.action.verb === null || !PERMITTING.has(rule.action.verb)) continue;
+    const { outcome } = rule;
+    if ("cause" in outcome || outcome.verb === null || !PERMITTING.has(outcome.verb)) continue;
     const when = definitions[index]?.when ?? "";
     if (namesContent(rule) ? onlyDenies(when) : looksAtContent && !/\b204\b/.test(when)) {
       warnings.set(

@@ -59,6 +59,27 @@ describe("a mapping with a mistake is refused, and told where", () => {
       /^3:\d+ .*cod/,
     ],
     [
+      "a rule with an action and a failure",
+      "request: {}\nresponse:\n  - action: DUNNO\n    failure: http_5xx\n",
+      /^3:5 a rule ends in an action or in a failure/,
+    ],
+    ["a rule with neither", 'request: {}\nresponse:\n  - when: "true"\n', /^3:5 a rule ends in an action or/],
+    [
+      "a failure that no reply can be",
+      "request: {}\nresponse:\n  - failure: offline\n",
+      /^3:14 .*"unreachable".*"bad_reply"/,
+    ],
+    [
+      "a detail beside an action",
+      "request: {}\nresponse:\n  - action: DUNNO\n    detail: x\n",
+      /^3:5 detail says what the log tells of a failure/,
+    ],
+    [
+      "a misspelt attribute in a detail",
+      'request: {}\nresponse:\n  - failure: http_5xx\n    detail: "${sendr}"\n',
+      /^4:16 .*"sendr"/,
+    ],
+    [
       "an unknown verb",
       "request: {}\nresponse:\n  - when: body.ok\n    action: permit\n",
       /^4:13 "permit" is no action/,

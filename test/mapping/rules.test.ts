@@ -299,3 +299,42 @@ describe("numbers in a reply", () => {
     expect(await mapping.interpret(number("1e400"), subject())).toMatchObject({ cause: "bad_reply" });
   });
 });
+
+describe("a rule that says that a reply is trouble", () => {
+  const RULES = `
+- when: body.?error != null
+  failure: http_5xx
+  detail: the service says "\${body.error.code}" (\${body.error.?hint})
+- when: body.allowed == true
+  action: DUNNO`;
+
+  it("gives the failure that it names, with the status and what the log is to say", async () => {
+    expect(await outcome(RULES, json(200, { allowed: true, error: { code: "LDAP\ndown" } }))).toEqual({
+      cause: "http_5xx",
+      detail: 'HTTP status 200: rule 1: the service says "LDAP down" ()',
+      status: 200,
+    });
+    expect(await result(RULES, json(200, { allowed: true }))).toBe("DUNNO");
+  });
+
+  it.each(["unreachable", "timeout", "overload", "http_4xx", "http_5xx", "bad_reply", "mapping_error"])(
+    "can be %s",
+    async (cause) => {
+      expect(await outcome(`- { when: "true", failure: ${cause} }`, json(200, {}))).toEqual({
+        cause,
+        detail: "HTTP status 200: rule 1: the mapping takes this reply for a failure",
+        status: 200,
+      });
+    },
+  );
+
+  it("is still no answer where its detail cannot be read", async () => {
+    const rules = '- { when: status == 200, failure: http_5xx, detail: "${body.error}" }';
+    expect(await result(rules, typed("application/json", "{cut"))).toBe("http_5xx");
+  });
+
+  it("is tried on 2xx only, unless it names status or fault, as every rule", async () => {
+    expect(await result("- { failure: http_5xx }\n- { action: DUNNO }", json(403, {}))).toBe("http_4xx");
+    expect(await result("- { when: status == 403, failure: http_5xx }", json(403, {}))).toBe("http_5xx");
+  });
+});
