@@ -4,17 +4,17 @@ import { type Met, NOTHING_MET } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import { StorePool } from "../cache/store-pool.ts";
 import type { Config } from "../config/config.ts";
-import type { EngineStatus } from "../control/controls.ts";
 import type { LineLog } from "../observe/log.ts";
 import type { PolicyHandler } from "../postfix/connection.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import { within } from "../time/within.ts";
-import { descriptorsForCalls } from "../workers/kept-back.ts";
 import { Activity } from "./activity.ts";
 import { Bridge, type LoadCounts, type WhichCaches } from "./bridge.ts";
 import type { Engine, Prepared } from "./engine.ts";
+import { descriptorsForCalls } from "./kept-back.ts";
 import type { OfflineSwitch } from "./offline.ts";
 import { serviceStatus } from "./service-status.ts";
+import type { EngineStatus } from "./status.ts";
 import { StoreLog } from "./store-log.ts";
 
 /** Where requests come from. */

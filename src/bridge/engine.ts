@@ -2,9 +2,9 @@
 import type { Met } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
-import type { EngineStatus } from "../control/controls.ts";
 import type { Contents } from "../source/contents.ts";
 import type { LoadCounts } from "./bridge.ts";
+import type { EngineStatus } from "./status.ts";
 
 export interface Engine {
   /**

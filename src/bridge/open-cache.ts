@@ -3,13 +3,13 @@ import { createHash } from "node:crypto";
 import { type CachePolicy, DecisionCache, type KeyOf } from "../cache/cache.ts";
 import { callKey, valuesKey } from "../cache/key.ts";
 import type { Store } from "../cache/store.ts";
-import type { CacheConfig } from "../config/cache.ts";
-import type { AuthConfig, ServiceConfig } from "../config/config.ts";
+import type { AuthConfig, CacheConfig, ServiceConfig } from "../config/config.ts";
 import { needsAllRecipients, recipientsProblem } from "../expression/all-recipients.ts";
 import type { Template } from "../expression/template.ts";
 import { requestVariables } from "../expression/variables.ts";
-import { isFailure, type Mapping, type Subject } from "../mapping/mapping.ts";
+import { isFailure, type Mapping } from "../mapping/mapping.ts";
 import type { Failure } from "../model/failure.ts";
+import type { Subject } from "../model/request.ts";
 
 export function openCache(
   service: ServiceConfig,

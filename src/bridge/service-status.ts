@@ -1,11 +1,11 @@
 /** How one service stands: mode, circuits, calls, cache, and what Postfix is answered when it has no answer. */
 import { answerTo } from "../config/on-failure.ts";
-import type { CacheStatus, ServiceMode, ServiceStatus } from "../control/controls.ts";
 import type { Service } from "../decision/service.ts";
 import type { Cause } from "../model/failure.ts";
 import type { UpstreamReport } from "../upstream/upstream.ts";
 import type { Activity } from "./activity.ts";
 import type { OfflineSwitch } from "./offline.ts";
+import type { CacheStatus, ServiceMode, ServiceStatus } from "./status.ts";
 
 export interface Running {
   readonly offline: OfflineSwitch;

@@ -4,10 +4,12 @@
  * Kept is the service's reply, not the action: rules run again for each request, since they may look at more of it
  * than the service saw. Only what a rule answered is kept, never a default.
  */
-import type { Subject, Verdict } from "../mapping/mapping.ts";
+
 import { isRefusal, verbOf } from "../model/action.ts";
+import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Cause, Failure } from "../model/failure.ts";
+import type { Subject } from "../model/request.ts";
 import { freshness, type Lifetimes, LONGEST_LIFE } from "./freshness.ts";
 import { fromForgottenLine, fromLine, toForgottenLine, toLine } from "./line.ts";
 import { type Revocations, revocationsOf } from "./revocations.ts";

@@ -3,11 +3,22 @@
  * new configuration begins with what the old one knew. One that nobody uses any more is closed: it would go on deleting
  * by the limits of a configuration that is gone.
  */
-import type { CacheConfig } from "../config/cache.ts";
 import type { Log } from "../observe/log.ts";
 import { LONGEST_LIFE } from "./freshness.ts";
-import { openStore } from "./open-store.ts";
+import { openStore, type StoreUrl } from "./open-store.ts";
 import type { Store } from "./store.ts";
+
+/** Which store a service names, and with what limits; times in milliseconds. */
+export interface StoreChoice {
+  readonly store: StoreUrl;
+  /** The folder where this host keeps what was to be forgotten; undefined: none. */
+  readonly forgotten?: string;
+  readonly maxEntries: number;
+  /** For one look into the store. */
+  readonly timeout: number;
+  /** Signs what leaves the process. */
+  readonly secret: { reveal(): string } | null;
+}
 
 interface Shared {
   readonly store: Promise<Store>;
@@ -26,7 +37,7 @@ export class StorePool {
    * The store that `cache` of a service names, to be released when the service is closed. What is in memory belongs to
    * one service alone.
    */
-  open(service: string, config: CacheConfig): Promise<Store> {
+  open(service: string, config: StoreChoice): Promise<Store> {
     const { store: url, forgotten, maxEntries, timeout } = config;
     const secret = config.secret?.reveal();
     const place = JSON.stringify([

@@ -4,7 +4,7 @@
  * A store serves the cache, never the other way round: what it cannot do costs a log line and the remembered
  * reply, never a decision. What a store gives may be old or revoked; whether it answers is the cache's business.
  */
-import type { Verdict } from "../mapping/mapping.ts";
+import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply } from "../model/exchange.ts";
 
 /** A reply that was an answer by a rule, with what is needed to use it again. Times are in milliseconds since 1970. */

@@ -1,5 +1,6 @@
 /** What `offline` and `online` print: how the services stand now. */
-import type { ServiceMode, Switching } from "../control/controls.ts";
+import type { ServiceMode } from "../bridge/status.ts";
+import type { Switching } from "../control/controls.ts";
 import { visible } from "../text/visible.ts";
 
 export function printSwitching({ services, warning }: Switching): void {

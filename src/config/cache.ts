@@ -1,4 +1,5 @@
 /** `cache` and `warm` of a service: which decisions are remembered, where, and for how long. */
+
 import { join } from "node:path";
 import { forgottenFolder } from "../cache/forgotten-folder.ts";
 import { parseStoreUrl, type StoreUrl } from "../cache/open-store.ts";
@@ -8,40 +9,17 @@ import { compileTemplate, type Template } from "../expression/template.ts";
 import { runsAsRoot } from "../files/hands.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
 import { isReplyCode, VERBS } from "../model/action.ts";
-import type { Cause } from "../model/failure.ts";
 import type { Path } from "../source/position.ts";
 import { fileProblem } from "../source/trusted.ts";
 import { suggestion } from "../text/nearest.ts";
 import { readAction } from "./action.ts";
+import type { CacheConfig } from "./config.ts";
 import { readSecret } from "./credentials.ts";
 import type { Masker } from "./masker.ts";
 import { NOT_PROVOKED } from "./on-failure.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
-import type { Secret } from "./secret.ts";
 import { stateFolder } from "./state-folder.ts";
-
-/** Times in milliseconds. */
-export interface CacheConfig {
-  readonly store: StoreUrl;
-  /** The folder where this host keeps what was to be forgotten; undefined: none. */
-  readonly forgotten?: string;
-  readonly ttl: number;
-  readonly staleIfError: number;
-  /** Causes for which a reply past its ttl answers. */
-  readonly staleCauses: ReadonlySet<Cause>;
-  readonly maxEntries: number;
-  /** `permit`, `deny`, or verbs. */
-  readonly only: ReadonlySet<string>;
-  /** Replaces the call as what two requests must have in common to share a reply. */
-  readonly key: Template | null;
-  /** For one look into the store. */
-  readonly timeout: number;
-  /** Signs what leaves the process. */
-  readonly secret: Secret | null;
-  /** Replaces a DUNNO that comes from a reply past its ttl. */
-  readonly markStale: string | null;
-}
 
 /** Attributes that are another with every message, or nearly so: nothing would ever be found again. */
 const EVER_NEW = ["instance", "queue_id", "client_port", "attributes", "size"];

@@ -1,10 +1,12 @@
 /** The configuration as the rest of the bridge sees it: plain data, everything resolved, nothing left to check. */
+import type { StoreChoice } from "../cache/store-pool.ts";
 import type { Condition } from "../expression/expression.ts";
+import type { Template } from "../expression/template.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
+import type { Cause } from "../model/failure.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
 import type { Problem } from "../source/problem.ts";
-import type { CacheConfig } from "./cache.ts";
 import type { OnFailure } from "./on-failure.ts";
 import type { Secret } from "./secret.ts";
 
@@ -130,4 +132,19 @@ export interface LogConfig {
   /** Absent: `pretty` where stdout is a terminal. */
   readonly format?: "json" | "pretty";
   readonly file?: string;
+}
+
+/** Times in milliseconds. */
+export interface CacheConfig extends StoreChoice {
+  readonly ttl: number;
+  readonly staleIfError: number;
+  /** Causes for which a reply past its ttl answers. */
+  readonly staleCauses: ReadonlySet<Cause>;
+  /** `permit`, `deny`, or verbs. */
+  readonly only: ReadonlySet<string>;
+  /** Replaces the call as what two requests must have in common to share a reply. */
+  readonly key: Template | null;
+  readonly secret: Secret | null;
+  /** Replaces a DUNNO that comes from a reply past its ttl. */
+  readonly markStale: string | null;
 }

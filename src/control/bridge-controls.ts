@@ -9,12 +9,13 @@ import type { LoadCounts } from "../bridge/bridge.ts";
 import type { Engine } from "../bridge/engine.ts";
 import type { OfflineSwitch } from "../bridge/offline.ts";
 import { modeOf } from "../bridge/service-status.ts";
+import type { EngineStatus } from "../bridge/status.ts";
 import type { Met } from "../cache/forget.ts";
 import { ATTRIBUTE_TYPES } from "../expression/scope.ts";
 import type { Log } from "../observe/log.ts";
 import { suggestion } from "../text/nearest.ts";
 import { visible } from "../text/visible.ts";
-import type { Controls, EngineStatus, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
+import type { Controls, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
 import type { StateFile } from "./state-file.ts";
 
 export interface Controlled {

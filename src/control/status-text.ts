@@ -1,6 +1,8 @@
 /** A bridge's status for people, at 80 columns: what is down, since when, what answers now, what to do. */
+
+import type { CacheStatus, ServiceStatus } from "../bridge/status.ts";
 import { visible } from "../text/visible.ts";
-import type { CacheStatus, ServiceStatus, Status } from "./controls.ts";
+import type { Status } from "./controls.ts";
 
 const WIDTH = 80;
 const INDENT = 10;

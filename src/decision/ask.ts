@@ -12,22 +12,18 @@
  *
  * Whatever is there at once is decided at once, without a promise.
  */
+
 import type { DecisionCache, Found } from "../cache/cache.ts";
 import { answerTo, type OnFailure } from "../config/on-failure.ts";
-import { isFailure, type Subject, type Verdict } from "../mapping/mapping.ts";
-import type { Conclude, Decision, Source } from "../model/decision.ts";
+import { isFailure } from "../mapping/mapping.ts";
+import type { Conclude, Decision, Source, Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
+import type { Subject } from "../model/request.ts";
 import { Deadline } from "../time/deadline.ts";
 import type { CallResult } from "../upstream/call.ts";
 import type { Trace as UpstreamTrace } from "../upstream/options.ts";
-import type { Service } from "./service.ts";
-
-/** A reply that a rule has answered. */
-export interface Answer {
-  readonly reply: UpstreamReply;
-  readonly verdict: Verdict;
-}
+import type { Answer, Service } from "./service.ts";
 
 /** Told of each step, for `pfxbridge try`. */
 export interface AskTrace extends UpstreamTrace {

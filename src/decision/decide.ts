@@ -7,8 +7,9 @@
  */
 import { answerTo, FAIL_CLOSED } from "../config/on-failure.ts";
 import { requestVariables } from "../expression/variables.ts";
-import { isFailure, type Subject } from "../mapping/mapping.ts";
+import { isFailure } from "../mapping/mapping.ts";
 import type { Conclude } from "../model/decision.ts";
+import type { Subject } from "../model/request.ts";
 import { Asking, type AskTrace } from "./ask.ts";
 import { matchRoute, type Route } from "./routes.ts";
 

@@ -4,8 +4,9 @@
  * There are as many of these as decisions, so they are put together here, member by member, and not by going through an
  * object.
  */
-import type { Subject } from "../mapping/mapping.ts";
+
 import type { Decision } from "../model/decision.ts";
+import type { Subject } from "../model/request.ts";
 import { type AttributeName, attribute } from "../model/request.ts";
 import type { LineLog } from "../observe/log.ts";
 import { quoted } from "../text/quote.ts";

@@ -6,8 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Found } from "../cache/cache.ts";
-import type { Subject } from "../mapping/mapping.ts";
-import type { PolicyRequest } from "../model/request.ts";
+import type { PolicyRequest, Subject } from "../model/request.ts";
 
 /** Calls in the background at once. */
 const MOST_UNDERWAY = 16;

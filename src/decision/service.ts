@@ -4,11 +4,18 @@ import type { Flights } from "../cache/flights.ts";
 import type { OnFailure } from "../config/on-failure.ts";
 import type { SecretWatch } from "../config/secret-watch.ts";
 import type { Mapping } from "../mapping/mapping.ts";
+import type { Verdict } from "../model/decision.ts";
+import type { UpstreamReply } from "../model/exchange.ts";
 import type { Caller } from "../upstream/authzen-batch.ts";
 import type { CallResult } from "../upstream/call.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import type { Answer } from "./ask.ts";
 import type { Refresher } from "./refresher.ts";
+
+/** A reply that a rule has answered. */
+export interface Answer {
+  readonly reply: UpstreamReply;
+  readonly verdict: Verdict;
+}
 
 export interface Service {
   readonly name: string;

@@ -1,7 +1,7 @@
 /**
  * The values that expressions see. Nothing is worked out before an expression asks for it: making them costs one object.
  */
-import type { Subject } from "../mapping/mapping.ts";
+import type { Subject } from "../model/request.ts";
 import { hasAllRecipients } from "../model/request.ts";
 import { ATTRIBUTE_TYPES } from "./scope.ts";
 

@@ -2,10 +2,13 @@
  * A mapping's `examples`, run by `pfxbridge check`: a policy request, the call that comes of it, a reply, and the action
  * or failure that comes of that. No service is asked.
  */
+
+import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
+import type { Subject } from "../model/request.ts";
 import { compareCall } from "./expectation.ts";
-import { isFailure, type Mapping, type Subject, type Verdict } from "./mapping.ts";
+import { isFailure, type Mapping } from "./mapping.ts";
 import { envelope, type SoapVersion } from "./render/envelope.ts";
 import type { ExampleDefinition } from "./schema.ts";
 

@@ -6,28 +6,12 @@
  * Neither throws: what goes wrong is a `Failure` with its cause.
  */
 
+import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
-import type { PolicyRequest } from "../model/request.ts";
+import type { Subject } from "../model/request.ts";
 
 export { isFailure } from "../model/failure.ts";
-
-/** A policy request with what a decision adds to it. */
-export interface Subject {
-  readonly request: PolicyRequest;
-  /** A UUID, new for each decision; also the X-Request-ID of each call. */
-  readonly requestId: string;
-  /** When the decision began, in milliseconds since 1970. */
-  readonly now: number;
-}
-
-/** The action that a rule gave. */
-export interface Verdict {
-  /** For Postfix: verb and text, known, allowed and on one line. */
-  readonly action: string;
-  /** Which rule, from 1; 0 for a module's. */
-  readonly rule: number;
-}
 
 export interface Mapping {
   /** As the configuration names it. */

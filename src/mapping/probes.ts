@@ -3,8 +3,10 @@
  * with several recipients, at which Postfix names none, and of which not all need be known. `pfxbridge check` shows what
  * fails.
  */
+
+import type { Subject } from "../model/request.ts";
 import { EXAMPLE_NOW, EXAMPLE_REQUEST_ID } from "./examples.ts";
-import { isFailure, type Mapping, type Subject } from "./mapping.ts";
+import { isFailure, type Mapping } from "./mapping.ts";
 
 interface Probe {
   readonly what: string;

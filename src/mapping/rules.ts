@@ -13,9 +13,10 @@ import {
 import type { Scope } from "../expression/scope.ts";
 import { responseVariables, type Variables } from "../expression/variables.ts";
 import { sanitizeText } from "../model/action.ts";
+import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
-import type { Subject, Verdict } from "./mapping.ts";
+import type { Subject } from "../model/request.ts";
 import { type ReplyOptions, ReplyView } from "./reply.ts";
 import { replyFailure } from "./reply-failure.ts";
 import { compileAction, type RuleAction } from "./rule-action.ts";

@@ -25,5 +25,13 @@ export interface Decision {
   readonly age: number | undefined;
 }
 
+/** The action that a rule gave. */
+export interface Verdict {
+  /** For Postfix: verb and text, known, allowed and on one line. */
+  readonly action: string;
+  /** Which rule, from 1; 0 for a module's. */
+  readonly rule: number;
+}
+
 /** What is done with a decision as soon as it is made: it is logged, say, and its action answered. */
 export type Conclude<R> = (decision: Decision) => R;

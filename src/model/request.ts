@@ -96,3 +96,12 @@ export function hasAllRecipients({
 export function attribute(request: PolicyRequest, name: AttributeName): string {
   return request.attributes.get(name) ?? "";
 }
+
+/** A policy request with what a decision adds to it. */
+export interface Subject {
+  readonly request: PolicyRequest;
+  /** A UUID, new for each decision; also the X-Request-ID of each call. */
+  readonly requestId: string;
+  /** When the decision began, in milliseconds since 1970. */
+  readonly now: number;
+}

@@ -7,7 +7,7 @@
  */
 import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type Scalar } from "yaml";
 import { excerpt, namesSecret } from "../text/excerpt.ts";
-import type { Finding } from "./syntax.ts";
+import type { Finding } from "./tokens.ts";
 import { MAX_DEPTH, MAX_FINDINGS } from "./tokens.ts";
 
 /** Nodes in one file, those that aliases repeat counted each time. */

@@ -11,8 +11,8 @@ import { LineCounter, parseDocument, visit } from "yaml";
 import { type Anchors, toData } from "./data.ts";
 import { locate, type Path } from "./position.ts";
 import type { Problem } from "./problem.ts";
-import { explainSyntaxError, type Finding } from "./syntax.ts";
-import { findTokenTraps, MAX_DEPTH, nestingOf, readTokens } from "./tokens.ts";
+import { explainSyntaxError } from "./syntax.ts";
+import { type Finding, findTokenTraps, MAX_DEPTH, nestingOf, readTokens } from "./tokens.ts";
 
 /** In characters; the parser needs about a second for the worst of this size, and it blocks. */
 const MAX_LENGTH = 256 * 1024;

@@ -6,14 +6,7 @@
  */
 import type { YAMLError } from "yaml";
 import { excerpt, restOfLine, valueInQuotes } from "../text/excerpt.ts";
-import type { Token } from "./tokens.ts";
-
-/** A message about one place in the text. */
-export interface Finding {
-  /** In UTF-16 units from the beginning of the text. */
-  readonly offset: number;
-  readonly message: string;
-}
+import type { Finding, Token } from "./tokens.ts";
 
 export function explainSyntaxError(error: YAMLError, text: string, tokens: readonly Token[]): Finding {
   const offset = error.pos[0];

@@ -1,7 +1,13 @@
 /** The tokens of a YAML text with their offsets, and the mistakes that only they show: tags, anchors, `{ ${x} }`. */
 import { CST, Lexer } from "yaml";
 import { valueInQuotes } from "../text/excerpt.ts";
-import type { Finding } from "./syntax.ts";
+
+/** A message about one place in the text. */
+export interface Finding {
+  /** In UTF-16 units from the beginning of the text. */
+  readonly offset: number;
+  readonly message: string;
+}
 
 /** More than anybody reads; a file that is all traps must not cost more than one that is not. */
 export const MAX_FINDINGS = 50;

@@ -2,9 +2,9 @@
 
 import type { LoadCounts } from "../bridge/bridge.ts";
 import type { OfflineSnapshot } from "../bridge/offline.ts";
+import type { EngineStatus } from "../bridge/status.ts";
 import type { Met } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
-import type { EngineStatus } from "../control/controls.ts";
 import type { Handed } from "../postfix/policy-connections.ts";
 import type { Contents } from "../source/contents.ts";
 import type { Problem } from "../source/problem.ts";

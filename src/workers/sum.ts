@@ -2,7 +2,7 @@
  * How the bridge stands, from how each of its workers stands: counts are added up, of what differs the worst is shown,
  * with how many workers see it so.
  */
-import type { CacheStatus, CircuitStatus, EngineStatus, ServiceStatus } from "../control/controls.ts";
+import type { CacheStatus, CircuitStatus, EngineStatus, ServiceStatus } from "../bridge/status.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 
 /** @param listeners those that are bound, in this order; others follow while they have connections */

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type CachePolicy, DecisionCache } from "../../src/cache/cache.ts";
 import { countMet, deleteMet } from "../../src/cache/forget.ts";
 import type { Remembered, Revocation, Store } from "../../src/cache/store.ts";
-import type { Subject } from "../../src/mapping/mapping.ts";
 import type { Cause } from "../../src/model/failure.ts";
+import type { Subject } from "../../src/model/request.ts";
 
 /** A store in the test's hands. */
 class HeldStore implements Store {

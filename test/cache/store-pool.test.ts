@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { StorePool } from "../../src/cache/store-pool.ts";
-import type { CacheConfig } from "../../src/config/cache.ts";
+import type { CacheConfig } from "../../src/config/config.ts";
 import type { Log } from "../../src/observe/log.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { remembered } from "./stores/entries.ts";

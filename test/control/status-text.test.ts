@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { ServiceStatus, Status } from "../../src/control/controls.ts";
+import type { ServiceStatus } from "../../src/bridge/status.ts";
+import type { Status } from "../../src/control/controls.ts";
 import { statusText } from "../../src/control/status-text.ts";
 
 const NOW = new Date(2026, 2, 1, 14, 25, 20).getTime();

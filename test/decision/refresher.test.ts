@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Found } from "../../src/cache/cache.ts";
 import { Refresher } from "../../src/decision/refresher.ts";
-import type { Subject } from "../../src/mapping/mapping.ts";
+import type { Subject } from "../../src/model/request.ts";
 
 const NOW = 1_800_000_000_000;
 const request = (sender: string) => ({

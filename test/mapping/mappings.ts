@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { type LoadedMapping, loadMapping } from "../../src/mapping/load.ts";
-import type { Mapping, Subject } from "../../src/mapping/mapping.ts";
+import type { Mapping } from "../../src/mapping/mapping.ts";
+import type { Subject } from "../../src/model/request.ts";
 import { ProblemError } from "../../src/source/problem.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pfxbridge-mapping-"));

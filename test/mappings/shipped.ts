@@ -1,7 +1,8 @@
 /** The shipped mappings, loaded as a service would, and requests to try them on. */
 import { findMapping } from "../../src/mapping/find.ts";
 import { type LoadedMapping, loadMapping } from "../../src/mapping/load.ts";
-import type { Mapping, Subject } from "../../src/mapping/mapping.ts";
+import type { Mapping } from "../../src/mapping/mapping.ts";
+import type { Subject } from "../../src/model/request.ts";
 
 export function load(name: string, parameters: Record<string, unknown> = {}): Promise<LoadedMapping> {
   return loadMapping({ name, file: findMapping(name, "pfxbridge.yaml"), parameters });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { CircuitStatus, EngineStatus, ServiceStatus } from "../../src/control/controls.ts";
+import type { CircuitStatus, EngineStatus, ServiceStatus } from "../../src/bridge/status.ts";
 import { sumOf } from "../../src/workers/sum.ts";
 
 const at = (second: number) => `2026-03-01T12:00:0${second}.000Z`;
