@@ -34,6 +34,21 @@ export function createClient(url: RedisUrl): Client {
   return client;
 }
 
+/** Waits for a connection that is being made, so many milliseconds at most. Whether there is one then. */
+export function whenReady(client: Client, milliseconds: number): Promise<boolean> {
+  if (client.status === "ready") return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const done = (isReady: boolean) => {
+      clearTimeout(timer);
+      client.off("ready", onReady);
+      resolve(isReady);
+    };
+    const onReady = () => done(true);
+    const timer = setTimeout(() => done(false), milliseconds);
+    client.once("ready", onReady);
+  });
+}
+
 /** Ends a connection on which a reply is longer than any that was asked for. */
 function boundReplies(client: Redis): void {
   client.on("connect", () => {

@@ -10,12 +10,14 @@ import { implies } from "../revocations.ts";
 import type { Revocation } from "../store.ts";
 import { Complaints } from "./complaints.ts";
 import { openFeed, type StoreOptions } from "./options.ts";
-import type { Client } from "./redis-client.ts";
+import { type Client, whenReady } from "./redis-client.ts";
 import { decodeRevocation, encodeRevocation, textOf } from "./revocation-codec.ts";
 import { mergeOldest, type RevocationFeed } from "./revocation-feed.ts";
 
 /** Read in one go: together they are smaller than a reply may be. */
 const PAGE = 16;
+/** A process that has just started has no connection yet: how long one is waited for, in milliseconds. */
+const CONNECTING = 2000;
 /** Deleted in one go. */
 const CHUNK = 1000;
 /** In the stream, beyond which the oldest become one. */
@@ -166,6 +168,7 @@ export class RedisRevocations {
     );
     this.#unwritten.add(textOf(revocation));
     try {
+      if (!(await whenReady(this.#client, CONNECTING))) throw new Error("there is no connection");
       await this.#write(revocation);
     } catch (error) {
       // What the stream lacks is written when it has been read from its beginning.

@@ -141,6 +141,13 @@ describe.skipIf(isSkipped)("the store in Redis", () => {
     await until(() => heard.length === 3);
   });
 
+  it("confirms a revocation also where the connection is still being made", async () => {
+    const store = await openStore(urlOf(url), options(recorder()));
+    open.push(store);
+    await store.revoke({ at: Date.now(), attributes: { sender: "early" } });
+    expect(server.cli("XRANGE", "pfxbridge:revocations", "-", "+")).toContain("early");
+  });
+
   it("does not hear a revocation that is not signed", async () => {
     const [one, two] = [await connect(url), await connect(url, recorder(), { secret: "s" })];
     two.onRevocation(() => expect.unreachable());
