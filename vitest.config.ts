@@ -1,13 +1,33 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests that start the built program, real servers or processes, or that take their time. */
+const WHOLE = [
+  "test/{attack,bench,commands,e2e,support}/**",
+  "test/cache/stores/**",
+  "test/control/server.test.ts",
+  "test/decision/{deadline,on-failure,stress}.test.ts",
+  "test/observe/destination.test.ts",
+  "test/postfix/{connection,listener,stdio}.test.ts",
+  "test/time/timer.test.ts",
+  "test/upstream/{overload,own-trouble,retry,time}.test.ts",
+  "test/upstream/transport/**",
+];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     // Timing matters to what is tested (deadlines, back-off): few files at once on a small machine.
     maxWorkers: 2,
-    // Real servers, processes and deadlines on a machine that is shared: what fails three times there is broken.
-    retry: process.env.CI ? 2 : 0,
+    // Real servers, processes and deadlines on a machine that is shared: what fails twice there is broken.
+    retry: process.env.CI ? 1 : 0,
+    projects: [
+      // No build, and no waiting for it: `npm run test:unit`, `npm run test:watch`.
+      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: WHOLE } },
+      {
+        extends: true,
+        test: { name: "whole", include: WHOLE.map((place) => place.replace(/\*\*$/, "**/*.test.ts")) },
+      },
+    ],
   },
 });
