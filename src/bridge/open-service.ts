@@ -1,4 +1,5 @@
 /** From a service's configuration to the service as decisions see it. */
+
 import { Flights } from "../cache/flights.ts";
 import type { StorePool } from "../cache/store-pool.ts";
 import type { ServiceConfig } from "../config/config.ts";
@@ -10,6 +11,7 @@ import type { LoadedMapping } from "../mapping/load.ts";
 import type { Mapping } from "../mapping/mapping.ts";
 import type { Log } from "../observe/log.ts";
 import { ProblemError } from "../source/problem.ts";
+import { LATE, within } from "../time/within.ts";
 import { Batcher } from "../upstream/authzen-batch.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { OfflineSwitch } from "./offline.ts";
@@ -85,16 +87,8 @@ export async function closeService({ upstream, refresher, releaseStore, secrets 
 
 /** A module may wait for something when it is imported, but not for ever. */
 async function inTime(loaded: LoadedMapping): Promise<Mapping> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const message = `the module was not loaded within ${MODULE_LOAD_TIME / 1000} s; does it await something at its top level?`;
-      reject(new ProblemError([{ file: loaded.file, message, severity: "error" }]));
-    }, MODULE_LOAD_TIME);
-  });
-  try {
-    return await Promise.race([loaded.instantiate(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const mapping = await within(MODULE_LOAD_TIME, loaded.instantiate());
+  if (mapping !== LATE) return mapping;
+  const message = `the module was not loaded within ${MODULE_LOAD_TIME / 1000} s; does it await something at its top level?`;
+  throw new ProblemError([{ file: loaded.file, message, severity: "error" }]);
 }

@@ -1,7 +1,9 @@
 /** How one service stands: mode, circuits, calls, cache, and what Postfix is answered when it has no answer. */
+
 import { answerTo } from "../config/on-failure.ts";
 import type { Service } from "../decision/service.ts";
 import type { Cause } from "../model/failure.ts";
+import { LATE, within } from "../time/within.ts";
 import type { UpstreamReport } from "../upstream/upstream.ts";
 import type { Activity } from "./activity.ts";
 import type { OfflineSwitch } from "./offline.ts";
@@ -77,14 +79,12 @@ function troubleOf(
 async function cacheStatus({ cache }: Service): Promise<CacheStatus | null> {
   if (cache === null) return null;
   const { store, counters } = cache;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, COUNT_TIME, null);
-  });
-  const entries = await Promise.race([store.count().catch(() => null), late]);
-  clearTimeout(timer);
+  const entries = await within(
+    COUNT_TIME,
+    store.count().catch(() => null),
+  );
   const { hits, stale, misses } = counters;
-  return { store: store.kind, entries, hits, stale, misses };
+  return { store: store.kind, entries: entries === LATE ? null : entries, hits, stale, misses };
 }
 
 function rfc3339(time: number): string {

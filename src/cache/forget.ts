@@ -2,7 +2,8 @@
  * To forget: a revocation, which holds at once and for good, and then the entries themselves, so that they are counted and
  * deleted. What an entry was asked for can be seen in it; whom else it would answer cannot, so the revocation stays.
  */
-import { setTimeout as delay } from "node:timers/promises";
+
+import { LATE, within } from "../time/within.ts";
 import { LONGEST_LIFE } from "./freshness.ts";
 import { matches, revocationsOf } from "./revocations.ts";
 import type { Remembered, Revocation, Store } from "./store.ts";
@@ -81,14 +82,6 @@ function isMeant(entry: Remembered, revocation: Revocation): boolean {
 /** Looking goes on when the time is over; nobody waits for it. */
 async function inTime(look: (count: { met: number }) => Promise<void>): Promise<Met> {
   const count = { met: 0 };
-  const looking = look(count).then(() => true);
-  const ending = new AbortController();
-  const late = delay(LOOK_TIME, false, { signal: ending.signal }).catch(() => false);
-  try {
-    const complete = await Promise.race([looking, late]);
-    if (!complete) looking.catch(() => {});
-    return { met: count.met, complete };
-  } finally {
-    ending.abort();
-  }
+  const complete = (await within(LOOK_TIME, look(count))) !== LATE;
+  return { met: count.met, complete };
 }

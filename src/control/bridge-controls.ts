@@ -15,6 +15,7 @@ import { ATTRIBUTE_TYPES } from "../expression/scope.ts";
 import type { Log } from "../observe/log.ts";
 import { suggestion } from "../text/nearest.ts";
 import { visible } from "../text/visible.ts";
+import { LATE, within } from "../time/within.ts";
 import type { Controls, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
 import type { StateFile } from "./state-file.ts";
 
@@ -201,19 +202,11 @@ export class BridgeControls implements Controls {
 async function confirmed(forgotten: Promise<Met>): Promise<Met> {
   const notSure = "the store of remembered decisions has not confirmed it";
   const advice = "what is remembered may still be used; see to the store and try again";
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const fail = () => reject(new Error(`${notSure} within ${CONFIRM_TIME / 1000} s: ${advice}`));
-    timer = setTimeout(fail, CONFIRM_TIME);
+  const met = await within(CONFIRM_TIME, forgotten).catch((error: Error) => {
+    throw new Error(`${notSure} (${error.message}): ${advice}`);
   });
-  try {
-    return await Promise.race([forgotten, late]);
-  } catch (error) {
-    const { message } = error as Error;
-    throw message.startsWith(notSure) ? error : new Error(`${notSure} (${message}): ${advice}`);
-  } finally {
-    clearTimeout(timer);
-  }
+  if (met === LATE) throw new Error(`${notSure} within ${CONFIRM_TIME / 1000} s: ${advice}`);
+  return met;
 }
 
 /** A name that no request has would forget nothing, and leave a blocked account's permit where it is. */

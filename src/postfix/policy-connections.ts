@@ -3,8 +3,10 @@
  *
  * Takes sockets, whoever accepted them: a server of this process, or another process that hands them over.
  */
+
 import type { Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
+import { within } from "../time/within.ts";
 import { Clients } from "./clients.ts";
 import {
   type ConnectionContext,
@@ -103,12 +105,10 @@ export class PolicyConnections {
     await turn();
     for (const connection of this.#open) connection.drain();
     if (this.#open.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
+    const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
-      timer = setTimeout(resolve, graceMs);
     });
-    clearTimeout(timer);
+    await within(graceMs, empty);
     if (this.#open.size === 0) return;
     this.#log.warn(
       { listener: this.name, connections: this.#open.size },

@@ -5,6 +5,7 @@
  * LMDB's promises are kept a moment before the thread that writes has ended. A file closed in that moment, or opened
  * anew, ends the process in native code (lmdb 3.5: notifyUserCallbacks, mdb_freelist_save).
  */
+import { LATE, within } from "../../time/within.ts";
 import type { Databases } from "./lmdb-file.ts";
 
 /** For one transaction, in milliseconds. It waits for the disk, which may be very slow; but some errors are never told. */
@@ -68,17 +69,6 @@ export class LmdbTurns {
 
   /** Waits until the writes and their thread have ended; throws the error of those that failed. */
   async #end(root: Databases["root"], writes: Set<Promise<unknown>>): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<Error>((resolve) => {
-      timer = setTimeout(() => {
-        this.#isStuck = true;
-        resolve(
-          new Error(
-            `not written in ${TIME_LIMIT / 1000} s; nothing more is until the bridge is started again`,
-          ),
-        );
-      }, TIME_LIMIT);
-    });
     const ended = Promise.allSettled(writes).then(async (results) => {
       const failed = results.find((result) => result.status === "rejected");
       if (failed === undefined) {
@@ -88,9 +78,14 @@ export class LmdbTurns {
       }
       return causeOf(failed.reason);
     });
-    const failure = await Promise.race([ended, limit]);
-    clearTimeout(timer);
+    const failure = await within(TIME_LIMIT, ended);
     this.#hasFailed = failure !== undefined;
+    if (failure === LATE) {
+      this.#isStuck = true;
+      throw new Error(
+        `not written in ${TIME_LIMIT / 1000} s; nothing more is until the bridge is started again`,
+      );
+    }
     if (failure !== undefined) throw failure;
   }
 }

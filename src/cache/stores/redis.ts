@@ -4,7 +4,9 @@
  * An entry is one key with an end of its own. While Redis is away nothing is found and nothing is kept, and one line in
  * the log says so, another when it is back. What has been asked of Redis and not answered is bounded.
  */
+
 import type { Log } from "../../observe/log.ts";
+import { within } from "../../time/within.ts";
 import { encode } from "../codec.ts";
 import { isKey, isRememberable, MAX_ENTRY_SIZE } from "../limits.ts";
 import type { Remembered, Revocation, Store } from "../store.ts";
@@ -149,8 +151,7 @@ export class RedisStore implements Store {
     clearInterval(this.#timer);
     if (this.#isThere) {
       // QUIT is answered after all that was asked before it.
-      const timeout = new Promise((resolve) => setTimeout(resolve, CLOSING).unref());
-      await Promise.race([this.#client.quit().catch(ignore), timeout]);
+      await within(CLOSING, this.#client.quit().catch(ignore));
     }
     this.#client.disconnect();
   }
