@@ -1,7 +1,8 @@
 /** `control`: where the running bridge takes commands (`pfxbridge status`, `offline`, `forget` …), and from whom. */
-import { isIPv4 } from "node:net";
+
 import { join, parse } from "node:path";
 import { z } from "zod";
+import { isLoopback } from "../model/loopback.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../postfix/endpoint.ts";
 import { ProblemError } from "../source/problem.ts";
 import type { ControlConfig, ListenerConfig } from "./config.ts";
@@ -106,8 +107,4 @@ function defaultState(endpoint: Endpoint, config: string): Pick<ControlConfig, "
   if (beside !== undefined && !EMPTIED.test(beside)) return { state: beside };
   const state = join(stateFolder(), `${parse(config).name}.state.json`);
   return { state, ...(beside !== undefined && { formerState: beside }) };
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }

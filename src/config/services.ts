@@ -1,5 +1,7 @@
 /** `services`: the authorization services, how they are reached and what is asked of them. */
+
 import { runsAsRoot } from "../files/hands.ts";
+import { isLoopback } from "../model/loopback.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import type { Path } from "../source/position.ts";
 import { ProblemError } from "../source/problem.ts";
@@ -183,10 +185,6 @@ function checkTransport(
   if (Object.keys(tls).length > 0 && plain.length === urls.length) {
     report.warn([...path, "tls"], "tls has no effect on http:// URLs", { key: true });
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 function readTls(raw: RawService["tls"], path: Path, report: Report): TlsConfig {

@@ -1,8 +1,9 @@
 /**
  * The values that expressions see. Nothing is worked out before an expression asks for it: making them costs one object.
  */
+
 import type { Subject } from "../model/request.ts";
-import { hasAllRecipients } from "../model/request.ts";
+import { hasAllRecipients, integer } from "../model/request.ts";
 import { ATTRIBUTE_TYPES } from "./scope.ts";
 
 /** Variables by name, as `createScope` lists them. */
@@ -124,9 +125,4 @@ class ResponseVariables extends RequestVariables {
   get fault(): unknown {
     return this.#reply.fault;
   }
-}
-
-/** CEL's ints are 64 bits wide; what is none, or too large to be one, is 0. */
-function integer(text: string | undefined): bigint {
-  return text !== undefined && /^[0-9]{1,18}$/.test(text) ? BigInt(text) : 0n;
 }

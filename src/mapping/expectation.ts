@@ -4,10 +4,12 @@
  * Only what the example names is compared: of the headers those that it lists; everything else as a whole. JSON is
  * compared as values, XML without white space between elements.
  */
+
 import { isDeepStrictEqual } from "node:util";
 import { JsonError, parseJson } from "../expression/json.ts";
 import { toJson } from "../expression/text.ts";
 import type { UpstreamRequest } from "../model/exchange.ts";
+import { isPlainObject } from "../model/plain-object.ts";
 import { excerpt } from "../text/excerpt.ts";
 import { oneLine } from "../text/one-line.ts";
 import type { ExampleDefinition } from "./schema.ts";
@@ -29,7 +31,7 @@ export function compareCall(expected: Expectation, call: UpstreamRequest): strin
 /** The first place at which two values differ: `json.subject.id: expected "a", got "b"`. */
 function difference(place: string, wanted: unknown, got: unknown): string | null {
   if (isDeepStrictEqual(wanted, got)) return null;
-  if (isTable(wanted) && isTable(got)) {
+  if (isPlainObject(wanted) && isPlainObject(got)) {
     for (const name of new Set([...Object.keys(wanted), ...Object.keys(got)])) {
       const found = difference(`${place}.${excerpt(name)}`, wanted[name], got[name]);
       if (found !== null) return found;
@@ -37,10 +39,6 @@ function difference(place: string, wanted: unknown, got: unknown): string | null
   }
   const quoted = typeof wanted !== typeof got;
   return `${place}: expected ${shown(wanted, quoted)}, got ${shown(got, quoted)}`;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 type Comparison = readonly [what: string, wanted: unknown, got: unknown];

@@ -2,8 +2,10 @@
  * What a module's `toRequest` gave, checked as a mapping's own text is when it is loaded: only what HTTP can carry, and
  * only what is a mapping's business.
  */
+
 import { sanitizeText } from "../model/action.ts";
 import type { UpstreamRequest } from "../model/exchange.ts";
+import { isPlainObject } from "../model/plain-object.ts";
 import { headerNameProblem } from "./render/headers.ts";
 import { isDotSegment } from "./render/url.ts";
 
@@ -15,7 +17,7 @@ const PATH = /^(?:[/?](?:[!$&-;=?-Z_a-z~@[\]]|%[0-9a-fA-F]{2})*)?$/;
  * there is none, the path is the service's own URL.
  */
 export function checkCall(value: unknown): UpstreamRequest | { readonly problem: string } {
-  if (!isRecord(value)) return { problem: "it must give an object { method, path, headers, body }" };
+  if (!isPlainObject(value)) return { problem: "it must give an object { method, path, headers, body }" };
   const { body = null, path = "", headers = {} } = value;
   const method = value.method ?? (body === null ? "GET" : "POST");
   if (typeof method !== "string" || !/^[A-Z]{1,20}$/.test(method) || method === "CONNECT") {
@@ -36,7 +38,7 @@ export function checkCall(value: unknown): UpstreamRequest | { readonly problem:
 function checkHeaders(
   headers: unknown,
 ): { readonly headers: Record<string, string> } | { readonly problem: string } {
-  if (!isRecord(headers)) return { problem: "headers must be an object of texts" };
+  if (!isPlainObject(headers)) return { problem: "headers must be an object of texts" };
   const checked: Record<string, string> = {};
   for (const [key, value] of Object.entries(headers)) {
     const name = key.toLowerCase();
@@ -48,10 +50,6 @@ function checkHeaders(
     checked[name] = value;
   }
   return { headers: checked };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What was thrown, as one line for the log. */

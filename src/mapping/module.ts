@@ -11,6 +11,7 @@
  * `toAction` throws it is `http_4xx`, `http_5xx` or `bad_reply`, by the reply's status. Every action is checked as one that
  * comes out of a reply.
  */
+
 import { statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { pathToFileURL } from "node:url";
@@ -21,7 +22,7 @@ import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 import type { Subject } from "../model/request.ts";
-import { ATTRIBUTE_NAMES, hasAllRecipients, INTEGER_ATTRIBUTES } from "../model/request.ts";
+import { ATTRIBUTE_NAMES, hasAllRecipients, INTEGER_ATTRIBUTES, integer } from "../model/request.ts";
 import { ProblemError } from "../source/problem.ts";
 import type { Mapping } from "./mapping.ts";
 import { checkCall, thrownMessage } from "./module-call.ts";
@@ -143,7 +144,7 @@ class RequestObject {
     const object: Record<string, unknown> = {};
     for (const name of ATTRIBUTE_NAMES) {
       const value = attributes[name] ?? "";
-      object[name] = INTEGER_ATTRIBUTES.includes(name) ? integer(value) : value;
+      object[name] = INTEGER_ATTRIBUTES.includes(name) ? Number(integer(value)) : value;
     }
     this.object = {
       ...object,
@@ -177,10 +178,6 @@ class RequestObject {
 /** What is watched, in its place among the others. */
 const NO_RECIPIENTS = { recipients: null, recipients_complete: null };
 const NO_PARAMETERS: ReadonlyMap<string, unknown> = new Map();
-
-function integer(text: string): number {
-  return /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;
-}
 
 /** The reply under the names that expressions have for it; parsed when the module asks. */
 function replyObject(reply: UpstreamReply, options: ModuleOptions): object {

@@ -105,3 +105,8 @@ export interface Subject {
   /** When the decision began, in milliseconds since 1970. */
   readonly now: number;
 }
+
+/** What an integer attribute is worth: 64 bits hold it; what is none, or has more digits, is 0. */
+export function integer(text: string | undefined): bigint {
+  return text !== undefined && /^[0-9]{1,18}$/.test(text) ? BigInt(text) : 0n;
+}

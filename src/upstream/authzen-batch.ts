@@ -5,10 +5,12 @@
  * It stands before a caller and has the same face, so that a decision doesn't know of it. Each call gets its own
  * evaluation as if it had been the only one; what a batch cannot answer is asked alone, within the deadline.
  */
+
 import { JsonError, parseJson } from "../expression/json.ts";
 import { toJson } from "../expression/text.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import { type Failure, isFailure } from "../model/failure.ts";
+import { isPlainObject } from "../model/plain-object.ts";
 import { Deadline } from "../time/deadline.ts";
 import type { CallResult, Interpret } from "./call.ts";
 import type { Trace } from "./options.ts";
@@ -199,13 +201,9 @@ function evaluationsIn(reply: UpstreamReply): Evaluations | Failure {
   if (!Array.isArray(list)) return failure('the reply to a batch of evaluations has no list "evaluations"');
   return {
     evaluations: list.map((evaluation: unknown) =>
-      isObject(evaluation)
+      isPlainObject(evaluation)
         ? { status: 200, headers: reply.headers, body: Buffer.from(toJson(evaluation)) }
         : undefined,
     ),
   };
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
