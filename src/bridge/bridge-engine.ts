@@ -107,8 +107,7 @@ export class BridgeEngine implements Engine {
   }
 
   /** Between binding and readiness. */
-  readonly #answerWhenReady: PolicyHandler = async (request, startedAt) =>
-    (await this.#ready).answer(request, startedAt);
+  readonly #answerWhenReady: PolicyHandler = async (request) => (await this.#ready).answer(request);
 
   #use(bridge: Bridge, config: Config): void {
     this.#offline.configure(config.offline);

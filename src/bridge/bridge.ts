@@ -3,7 +3,6 @@
  *
  * One for each configuration that is loaded; a reload opens a new one and closes the old when its decisions have ended.
  */
-import { randomUUID } from "node:crypto";
 import type { DecisionCache } from "../cache/cache.ts";
 import { countMet, deleteForgotten, deleteMet, type Met, sumOfMet } from "../cache/forget.ts";
 import type { Revocation, Store } from "../cache/store.ts";
@@ -14,6 +13,7 @@ import { logDecision } from "../decision/log-line.ts";
 import type { Route } from "../decision/routes.ts";
 import type { Service } from "../decision/service.ts";
 import type { Decision } from "../model/decision.ts";
+import { after, type MaybePromise } from "../model/maybe-promise.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import type { LineLog } from "../observe/log.ts";
 import { Activity } from "./activity.ts";
@@ -91,25 +91,14 @@ export class Bridge {
     return new Bridge({ routes }, config.mask, [...services.values()], log, activity);
   }
 
-  /**
-   * Answers a request: the action, or null to close the connection without a reply. Bound, to be handed to listeners.
-   *
-   * @param startedAt when the deadline began, by `performance.now()`
-   */
-  readonly answer = (
-    request: PolicyRequest,
-    startedAt: number,
-    trace?: Trace,
-  ): string | null | Promise<string | null> => {
-    const subject = { request, requestId: randomUUID(), now: Date.now() };
-    const conclude = (decision: Decision) => {
+  /** Answers a request: the action, or null to close the connection without a reply. Bound, to be handed to listeners. */
+  readonly answer = (request: PolicyRequest): MaybePromise<string | null> =>
+    after(decide(this.#policy, request), (decision) => {
       const masked = this.#masked(decision);
-      this.#activity.record(masked, subject.now);
-      logDecision(this.#log, subject, masked, performance.now() - startedAt);
+      this.#activity.record(masked, request.time);
+      logDecision(this.#log, request, masked, performance.now() - request.startedAt);
       return masked.action;
-    };
-    return decide(this.#policy, subject, startedAt, conclude, trace);
-  };
+    });
 
   /** A service may echo what it was sent, credentials included. */
   #masked(decision: Decision): Decision {
@@ -118,10 +107,9 @@ export class Bridge {
     return action === decision.action ? decision : { ...decision, action };
   }
 
-  /** Makes one decision and tells of each step; nothing is logged. */
-  async explain(request: PolicyRequest, requestId: string, trace: Trace): Promise<Decision> {
-    const subject = { request, requestId, now: Date.now() };
-    return decide(this.#policy, subject, performance.now(), (decision) => this.#masked(decision), trace);
+  /** Makes one decision, which begins now, and tells of each step; nothing is logged. */
+  async explain(request: PolicyRequest, trace: Trace): Promise<Decision> {
+    return this.#masked(await decide(this.#policy, { ...request, startedAt: performance.now() }, trace));
   }
 
   /**

@@ -9,7 +9,7 @@ import type { Template } from "../expression/template.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { isFailure, type Mapping } from "../mapping/mapping.ts";
 import type { Failure } from "../model/failure.ts";
-import type { Subject } from "../model/request.ts";
+import type { PolicyRequest } from "../model/request.ts";
 
 export function openCache(
   service: ServiceConfig,
@@ -53,8 +53,8 @@ function credentials(auth: AuthConfig): readonly string[] {
 function keyOfCall(scope: readonly string[], mapping: Mapping): KeyOf {
   const key = callKey(scope);
   if (!mapping.names?.has("request_id") && !mapping.names?.has("now")) return key;
-  return (_call, { request }) => {
-    const call = mapping.render({ request, requestId: "", now: 0 });
+  return (_call, request) => {
+    const call = mapping.render({ ...request, id: "", time: 0 });
     if (call instanceof Promise)
       return call.then((rendered) => (isFailure(rendered) ? rendered : key(rendered)));
     return isFailure(call) ? call : key(call);
@@ -68,9 +68,9 @@ function keyOfTemplate(scope: readonly string[], template: Template): KeyOf {
     cause: "mapping_error",
     detail: `cache.key cannot be made from this request: ${reason}`,
   });
-  return (_call, subject: Subject): string | Failure => {
+  return (_call, request: PolicyRequest): string | Failure => {
     try {
-      const variables = requestVariables(subject, NO_PARAMETERS);
+      const variables = requestVariables(request, NO_PARAMETERS);
       const problem = whole ? recipientsProblem(variables) : null;
       if (problem !== null) return failure(problem);
       const values: string[] = [];

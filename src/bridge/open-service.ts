@@ -41,8 +41,7 @@ export async function openService(
     cache === null
       ? null
       : new Refresher(
-          (subject) =>
-            new Asking(service, subject, onFailure, performance.now(), (decision) => decision).renew(),
+          (request) => new Asking(service, request, onFailure).renew(),
           () => !isOffline(),
           config.warm,
         );

@@ -9,7 +9,7 @@ import { isRefusal, verbOf } from "../model/action.ts";
 import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Cause, Failure } from "../model/failure.ts";
-import type { Subject } from "../model/request.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import { freshness, type Lifetimes, LONGEST_LIFE } from "./freshness.ts";
 import { fromForgottenLine, fromLine, toForgottenLine, toLine } from "./line.ts";
 import { type Revocations, revocationsOf } from "./revocations.ts";
@@ -29,7 +29,10 @@ export interface CachePolicy extends Lifetimes {
 }
 
 /** The key of a call and the request that led to it; a failure where `cache.key` cannot be rendered. */
-export type KeyOf = (call: UpstreamRequest, subject: Subject) => string | Failure | Promise<string | Failure>;
+export type KeyOf = (
+  call: UpstreamRequest,
+  request: PolicyRequest,
+) => string | Failure | Promise<string | Failure>;
 
 /** A remembered reply that may be used. */
 export interface Found {
@@ -78,13 +81,13 @@ export class DecisionCache {
   }
 
   /** What is remembered and may still be used, fresh or stale. At once, unless the store has to be waited for. */
-  find(key: string, subject: Subject): Found | undefined | Promise<Found | undefined> {
+  find(key: string, request: PolicyRequest): Found | undefined | Promise<Found | undefined> {
     const entry = this.store.get(key);
-    if (entry instanceof Promise) return entry.then((found) => this.#usable(key, found, subject));
-    return this.#usable(key, entry, subject);
+    if (entry instanceof Promise) return entry.then((found) => this.#usable(key, found, request));
+    return this.#usable(key, entry, request);
   }
 
-  #usable(key: string, entry: Remembered | undefined, subject: Subject): Found | undefined {
+  #usable(key: string, entry: Remembered | undefined, request: PolicyRequest): Found | undefined {
     const now = Date.now();
     // From the future: a clock has jumped, and how old it is nobody knows.
     if (
@@ -92,7 +95,7 @@ export class DecisionCache {
       entry.storedAt > now ||
       now >= entry.staleUntil ||
       entry.service !== this.#service ||
-      this.#isForgotten(key, entry, subject)
+      this.#isForgotten(key, entry, request)
     ) {
       this.counters.misses++;
       return undefined;
@@ -110,15 +113,15 @@ export class DecisionCache {
   }
 
   /** One that can answer nobody any more is deleted: it came back with an old copy of the store, say. */
-  #isForgotten(key: string, entry: Remembered, subject: Subject): boolean {
-    if (!this.#revocations.cover(entry, subject.request.attributes)) return false;
+  #isForgotten(key: string, entry: Remembered, request: PolicyRequest): boolean {
+    if (!this.#revocations.cover(entry, request.attributes)) return false;
     if (this.#revocations.cover(entry, entry.asked.attributes)) this.store.delete(key);
     return true;
   }
 
   /** Whether what was found some time ago, before a call that failed, may still answer. */
-  isStillUsable({ entry }: Found, subject: Subject): boolean {
-    return Date.now() < entry.staleUntil && !this.#revocations.cover(entry, subject.request.attributes);
+  isStillUsable({ entry }: Found, request: PolicyRequest): boolean {
+    return Date.now() < entry.staleUntil && !this.#revocations.cover(entry, request.attributes);
   }
 
   /**
@@ -127,19 +130,19 @@ export class DecisionCache {
    *
    * @returns until when it is fresh, in milliseconds since 1970; null where it was not kept
    */
-  keep(key: string, reply: UpstreamReply, verdict: Verdict, subject: Subject): number | null {
+  keep(key: string, reply: UpstreamReply, verdict: Verdict, request: PolicyRequest): number | null {
     const { only } = this.#policy;
     const verb = verbOf(verdict.action);
     if (isDeferral(verb) && !only.has(verb)) return null;
     // When it was asked for: a revocation that came while the service was thinking covers it.
-    const storedAt = subject.now;
+    const storedAt = request.time;
     const times = freshness(reply.headers, storedAt, this.#policy);
     const isKept = reply.body.length <= MOST_KEPT && this.#isKept(verdict.action, verb);
     if (!isKept || times === null || times.staleUntil <= storedAt) {
       this.#drop(key);
       return null;
     }
-    const { attributes, listener, recipients } = subject.request;
+    const { attributes, listener, recipients } = request;
     this.counters.stored++;
     this.store.set(key, {
       service: this.#service,

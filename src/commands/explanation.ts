@@ -1,12 +1,11 @@
 /** What `pfxbridge try` shows: each step of one decision, as it happened, with secrets masked. */
-import { randomUUID } from "node:crypto";
 import type { Found } from "../cache/cache.ts";
 import type { Trace } from "../decision/decide.ts";
 import type { Route } from "../decision/routes.ts";
 import type { Decision } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
-import type { PolicyRequest } from "../model/request.ts";
+import { type PolicyRequest, policyRequest } from "../model/request.ts";
 import { safeJson } from "../text/quote.ts";
 import { visible } from "../text/visible.ts";
 
@@ -28,7 +27,6 @@ const SHOWN_BODY = 4096;
 
 export class Explanation implements Trace {
   readonly request: PolicyRequest;
-  readonly requestId = randomUUID();
   readonly #mask: (text: string) => string;
   readonly #attempts: AttemptStep[] = [];
   #route: Route | null = null;
@@ -39,8 +37,7 @@ export class Explanation implements Trace {
   constructor(attributes: readonly (readonly [string, string])[], mask: (text: string) => string) {
     const first = new Map<string, string>();
     for (const [name, value] of attributes) if (!first.has(name)) first.set(name, value);
-    const recipient = first.get("recipient") ?? "";
-    this.request = { attributes: first, listener: "try", recipients: recipient === "" ? [] : [recipient] };
+    this.request = policyRequest(first, { listener: "try" });
     this.#mask = mask;
   }
 
@@ -81,7 +78,7 @@ export class Explanation implements Trace {
   json(): string {
     const steps = {
       request: Object.fromEntries(this.request.attributes),
-      request_id: this.requestId,
+      request_id: this.request.id,
       route: this.#route?.number,
       call: this.#call ?? undefined,
       remembered: this.#found === null ? undefined : { age: this.#found.age, fresh: this.#found.fresh },

@@ -53,7 +53,7 @@ export const tryOut: Command = {
       offline: new OfflineSwitch(config.offline, values.offline),
     });
     const explanation = new Explanation(attributes, config.mask);
-    explanation.conclude(await bridge.explain(explanation.request, explanation.requestId, explanation));
+    explanation.conclude(await bridge.explain(explanation.request, explanation));
     console.log(values.json ? explanation.json() : explanation.text());
     await bridge.close();
     return explanation.failed ? 1 : 0;

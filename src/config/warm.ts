@@ -1,6 +1,6 @@
 /** `warm` of a service: a file of policy requests, one JSON object a line, whose decisions are to be known beforehand. */
 import { runsAsRoot } from "../files/hands.ts";
-import type { PolicyRequest } from "../model/request.ts";
+import { type PolicyRequest, policyRequest } from "../model/request.ts";
 import { type Problem, ProblemError, unusable } from "../source/problem.ts";
 import { readTrusted } from "../source/trusted.ts";
 
@@ -26,12 +26,7 @@ export function readWarmFile(file: string, owner?: number): readonly PolicyReque
       if (problems.length >= 20) break;
       continue;
     }
-    const recipient = attributes.values.get("recipient") ?? "";
-    requests.push({
-      attributes: attributes.values,
-      listener: "warm",
-      recipients: recipient === "" ? [] : [recipient],
-    });
+    requests.push(policyRequest(attributes.values, { listener: "warm" }));
   }
   if (requests.length > MAX_REQUESTS) {
     problems.push({ file, message: `more than ${MAX_REQUESTS} requests`, severity: "error" });

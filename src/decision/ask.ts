@@ -16,10 +16,11 @@
 import type { DecisionCache, Found } from "../cache/cache.ts";
 import { answerTo, type OnFailure } from "../config/on-failure.ts";
 import { isFailure } from "../mapping/mapping.ts";
-import type { Conclude, Decision, Source, Verdict } from "../model/decision.ts";
+import type { Decision, Source, Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
-import type { Subject } from "../model/request.ts";
+import { after, type MaybePromise } from "../model/maybe-promise.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import { Deadline } from "../time/deadline.ts";
 import type { CallResult } from "../upstream/call.ts";
 import type { Trace as UpstreamTrace } from "../upstream/options.ts";
@@ -37,102 +38,81 @@ const WORTH_A_CALL = 50;
 /** What a module gets to read a remembered reply when the service has used up the deadline, in milliseconds. */
 const AFTERWARDS = 25;
 
-type MaybePromise<T> = T | Promise<T>;
-
 /** One request on its way through a service. */
-export class Asking<R> {
+export class Asking {
   readonly #service: Service;
-  readonly #subject: Subject;
+  readonly #request: PolicyRequest;
   readonly #onFailure: OnFailure;
   readonly #deadline: Deadline;
-  readonly #conclude: Conclude<R>;
   readonly #trace: AskTrace | undefined;
 
-  /** @param startedAt by `performance.now()` */
-  constructor(
-    service: Service,
-    subject: Subject,
-    onFailure: OnFailure,
-    startedAt: number,
-    conclude: Conclude<R>,
-    trace?: AskTrace,
-  ) {
+  constructor(service: Service, request: PolicyRequest, onFailure: OnFailure, trace?: AskTrace) {
     this.#service = service;
-    this.#subject = subject;
+    this.#request = request;
     this.#onFailure = onFailure;
-    const stressed = subject.request.attributes.get("stress") === "yes";
+    const stressed = request.attributes.get("stress") === "yes";
     const time = stressed ? service.stressDeadline : service.deadline;
-    this.#deadline = new Deadline(startedAt + time - performance.now());
-    this.#conclude = conclude;
+    this.#deadline = new Deadline(request.startedAt + time - performance.now());
     this.#trace = trace;
   }
 
-  /** Never throws nor rejects. */
-  decide(): MaybePromise<R> {
+  /** Never throws nor rejects: what goes wrong in here is a fault of the bridge, and on_failure answers. */
+  decide(): MaybePromise<Decision> {
     try {
-      return this.#decide();
+      const decision = this.#decide();
+      return decision instanceof Promise ? decision.catch(this.#faulty) : decision;
     } catch (error) {
       return this.#faulty(error);
     }
   }
 
-  #decide(): MaybePromise<R> {
+  #decide(): MaybePromise<Decision> {
     const { mapping, cache } = this.#service;
     if (cache === null && this.#service.isOffline()) return this.#failed(OFFLINE);
-    const rendering = mapping.render(this.#subject);
+    const rendering = mapping.render(this.#request);
     if (!(rendering instanceof Promise)) return this.#rendered(rendering);
-    return this.#deadline
-      .cut(rendering, RENDERING_LATE)
-      .then((request) => this.#rendered(request))
-      .catch(this.#faulty);
+    return this.#deadline.cut(rendering, RENDERING_LATE).then((call) => this.#rendered(call));
   }
 
-  #rendered(request: UpstreamRequest | Failure): MaybePromise<R> {
-    if (isFailure(request)) return this.#failed(request);
-    this.#trace?.onRendered(request);
+  #rendered(call: UpstreamRequest | Failure): MaybePromise<Decision> {
+    if (isFailure(call)) return this.#failed(call);
+    this.#trace?.onRendered(call);
     const { cache } = this.#service;
-    if (cache === null) return this.#call(request).then(this.#called, this.#faulty);
-    const key = cache.key(request, this.#subject);
-    if (!(key instanceof Promise)) return this.#keyed(request, key, cache);
-    return key.then((made) => this.#keyed(request, made, cache)).catch(this.#faulty);
+    if (cache === null) return this.#call(call).then(this.#called);
+    return after(cache.key(call, this.#request), (key) => this.#keyed(call, key, cache));
   }
 
-  #keyed(request: UpstreamRequest, key: string | Failure, cache: DecisionCache): MaybePromise<R> {
-    if (typeof key !== "string") return this.#unremembered(request, key);
-    const found = cache.find(key, this.#subject);
-    if (!(found instanceof Promise)) return this.#recalled(request, key, found);
+  #keyed(call: UpstreamRequest, key: string | Failure, cache: DecisionCache): MaybePromise<Decision> {
+    if (typeof key !== "string") return this.#unremembered(call, key);
+    const found = cache.find(key, this.#request);
+    if (!(found instanceof Promise)) return this.#recalled(call, key, found);
     // The store's own time limit may be longer than what is left of the deadline.
-    return this.#deadline
-      .cut(found, undefined)
-      .then((usable) => this.#recalled(request, key, usable))
-      .catch(this.#faulty);
+    return this.#deadline.cut(found, undefined).then((usable) => this.#recalled(call, key, usable));
   }
 
   /** A key that cannot be made costs the cache, never the decision. */
-  #unremembered(request: UpstreamRequest, { detail }: Failure): MaybePromise<R> {
+  #unremembered(call: UpstreamRequest, { detail }: Failure): MaybePromise<Decision> {
     if (this.#service.isOffline()) return this.#failed({ ...OFFLINE, detail });
-    return this.#call(request).then((result) => {
+    return this.#call(call).then((result) => {
       const { answer } = result;
       if (isFailure(answer)) return this.#failed(answer, result);
       return this.#end(answer.verdict.action, "upstream", result, answer.verdict.rule, { detail });
-    }, this.#faulty);
+    });
   }
 
   /** What the store had for this call, if anything. */
-  #recalled(request: UpstreamRequest, key: string, found: Found | undefined): MaybePromise<R> {
+  #recalled(call: UpstreamRequest, key: string, found: Found | undefined): MaybePromise<Decision> {
     if (found !== undefined) this.#trace?.onRemembered(found);
     const offline = this.#service.isOffline();
     if (found === undefined || (!found.fresh && !offline)) {
-      return offline ? this.#failed(OFFLINE) : this.#ask(request, key, found);
+      return offline ? this.#failed(OFFLINE) : this.#ask(call, key, found);
     }
-    const conclude = (answer: Answer | Failure): MaybePromise<R> => {
-      if (isFailure(answer)) return offline ? this.#failed(OFFLINE) : this.#ask(request, key, undefined);
+    return after(this.#reinterpret(found), (answer) => {
+      if (isFailure(answer)) return offline ? this.#failed(OFFLINE) : this.#ask(call, key, undefined);
       if (!found.fresh) return this.#stale(answer.verdict, found, OFFLINE, NO_CALLS);
-      if (found.due && !offline) this.#service.refresher?.refresh(key, this.#subject);
+      if (found.due && !offline) this.#service.refresher?.refresh(key, this.#request);
       return this.#decided(answer, "cache", { attempts: 0, status: found.reply.status }, found.age);
-    };
-    const answer = this.#reinterpret(found);
-    return answer instanceof Promise ? answer.then(conclude).catch(this.#faulty) : conclude(answer);
+    });
   }
 
   /**
@@ -143,32 +123,24 @@ export class Asking<R> {
    */
   async renew(): Promise<Found | undefined> {
     const { mapping, cache } = this.#service;
-    const request = await this.#deadline.cut(Promise.resolve(mapping.render(this.#subject)), RENDERING_LATE);
-    if (cache === null || isFailure(request)) return undefined;
-    const key = await cache.key(request, this.#subject);
+    const call = await this.#deadline.cut(Promise.resolve(mapping.render(this.#request)), RENDERING_LATE);
+    if (cache === null || isFailure(call)) return undefined;
+    const key = await cache.key(call, this.#request);
     if (typeof key !== "string") return undefined;
-    const { answer } = await this.#joinOrCall(request, key);
+    const { answer } = await this.#joinOrCall(call, key);
     if (isFailure(answer)) throw new Error(answer.detail);
-    return cache.find(key, this.#subject);
+    return cache.find(key, this.#request);
   }
 
-  async #ask(request: UpstreamRequest, key: string, found: Found | undefined): Promise<R> {
-    try {
-      return await this.#askOrStale(request, key, found);
-    } catch (error) {
-      return this.#faulty(error);
-    }
-  }
-
-  async #askOrStale(request: UpstreamRequest, key: string, found: Found | undefined): Promise<R> {
+  async #ask(call: UpstreamRequest, key: string, found: Found | undefined): Promise<Decision> {
     const { cache } = this.#service;
-    const result = await this.#joinOrCall(request, key);
+    const result = await this.#joinOrCall(call, key);
     if (!isFailure(result.answer)) return this.#decided(result.answer, "upstream", result);
     // It may have been revoked while the service was asked.
     if (
       found !== undefined &&
       cache?.covers(result.answer.cause) &&
-      cache.isStillUsable(found, this.#subject)
+      cache.isStillUsable(found, this.#request)
     ) {
       const answer = await this.#reinterpret(found);
       if (!isFailure(answer)) return this.#stale(answer.verdict, found, result.answer, result);
@@ -177,13 +149,13 @@ export class Asking<R> {
   }
 
   /** Identical calls in flight are one call; its reply answers each by the rules anew. */
-  async #joinOrCall(request: UpstreamRequest, key: string): Promise<CallResult<Answer>> {
+  async #joinOrCall(call: UpstreamRequest, key: string): Promise<CallResult<Answer>> {
     const { flights, cache } = this.#service;
     for (;;) {
       const epoch = cache?.epoch ?? 0;
       const { result, joined } = await flights.fly(key, epoch, this.#deadline, JOINED_LATE, async () => {
-        const own = await this.#call(request);
-        if (!isFailure(own.answer)) cache?.keep(key, own.answer.reply, own.answer.verdict, this.#subject);
+        const own = await this.#call(call);
+        if (!isFailure(own.answer)) cache?.keep(key, own.answer.reply, own.answer.verdict, this.#request);
         return own;
       });
       if (joined === null || result === JOINED_LATE) return result;
@@ -197,36 +169,36 @@ export class Asking<R> {
     }
   }
 
-  #call(request: UpstreamRequest): Promise<CallResult<Answer>> {
+  #call(call: UpstreamRequest): Promise<CallResult<Answer>> {
     const { secrets } = this.#service;
-    if (secrets.isIdle) return this.#callOnce(request);
+    if (secrets.isIdle) return this.#callOnce(call);
     const { changes } = secrets;
-    return this.#callOnce(request).then((result) =>
-      result.status === 401 ? this.#unauthorized(request, result, changes) : result,
+    return this.#callOnce(call).then((result) =>
+      result.status === 401 ? this.#unauthorized(call, result, changes) : result,
     );
   }
 
   /** A secret may have been replaced a moment ago: then the call is made once more with the one that is in the file now. */
   async #unauthorized(
-    request: UpstreamRequest,
+    call: UpstreamRequest,
     result: CallResult<Answer>,
     changes: number,
   ): Promise<CallResult<Answer>> {
     const { mapping, secrets } = this.#service;
     if (secrets.changes === changes) await this.#deadline.cut(secrets.look(), undefined);
     if (secrets.changes === changes || this.#deadline.remaining() < WORTH_A_CALL) return result;
-    const again = await this.#deadline.cut(Promise.resolve(mapping.render(this.#subject)), RENDERING_LATE);
-    const next = await this.#callOnce(isFailure(again) ? request : again);
+    const again = await this.#deadline.cut(Promise.resolve(mapping.render(this.#request)), RENDERING_LATE);
+    const next = await this.#callOnce(isFailure(again) ? call : again);
     return { ...next, attempts: result.attempts + next.attempts };
   }
 
-  #callOnce(request: UpstreamRequest): Promise<CallResult<Answer>> {
+  #callOnce(call: UpstreamRequest): Promise<CallResult<Answer>> {
     const { caller } = this.#service;
-    return caller.call(request, this.#subject.requestId, this.#deadline, this.#interpret, this.#trace);
+    return caller.call(call, this.#request.id, this.#deadline, this.#interpret, this.#trace);
   }
 
   readonly #interpret = (reply: UpstreamReply): MaybePromise<Answer | Failure> => {
-    const verdict = this.#service.mapping.interpret(reply, this.#subject);
+    const verdict = this.#service.mapping.interpret(reply, this.#request);
     return after(verdict, (verdict) => (isFailure(verdict) ? verdict : { reply, verdict }));
   };
 
@@ -242,26 +214,26 @@ export class Asking<R> {
     return new Deadline(Math.max(this.#deadline.remaining(), AFTERWARDS)).cut(answer, INTERPRETING_LATE);
   }
 
-  readonly #called = (result: CallResult<Answer>): R =>
+  readonly #called = (result: CallResult<Answer>): Decision =>
     isFailure(result.answer)
       ? this.#failed(result.answer, result)
       : this.#decided(result.answer, "upstream", result);
 
-  #decided({ verdict }: Answer, source: "upstream" | "cache", calls: Calls, age?: number): R {
+  #decided({ verdict }: Answer, source: "upstream" | "cache", calls: Calls, age?: number): Decision {
     return this.#end(verdict.action, source, calls, verdict.rule, undefined, age);
   }
 
-  #stale(verdict: Verdict, found: Found, failure: Failure, calls: Calls): R {
+  #stale(verdict: Verdict, found: Found, failure: Failure, calls: Calls): Decision {
     const action = this.#service.cache?.marked(verdict.action) ?? verdict.action;
     return this.#end(action, "stale", calls, verdict.rule, failure, found.age);
   }
 
-  #failed(failure: Failure, calls: Calls = NO_CALLS): R {
-    const action = answerTo(this.#onFailure, failure.cause, this.#subject.requestId);
+  #failed(failure: Failure, calls: Calls = NO_CALLS): Decision {
+    const action = answerTo(this.#onFailure, failure.cause, this.#request.id);
     return this.#end(action, "default", calls, undefined, failure);
   }
 
-  readonly #faulty = (error: unknown): R => {
+  readonly #faulty = (error: unknown): Decision => {
     const what = error instanceof Error ? error.message : String(error);
     return this.#failed({
       cause: "mapping_error",
@@ -276,9 +248,9 @@ export class Asking<R> {
     rule?: number,
     failure?: Partial<Pick<Failure, "cause" | "detail">>,
     age?: number,
-  ): R {
+  ): Decision {
     const { name, mapping } = this.#service;
-    const decision: Decision = {
+    return {
       action,
       source,
       service: name,
@@ -290,17 +262,12 @@ export class Asking<R> {
       attempts,
       age,
     };
-    return this.#conclude(decision);
   }
 }
 
 type Calls = Pick<CallResult<Answer>, "attempts" | "status">;
 
 const NO_CALLS: Calls = { attempts: 0 };
-
-function after<T, R>(value: MaybePromise<T>, then: (value: T) => MaybePromise<R>): MaybePromise<R> {
-  return value instanceof Promise ? value.then(then) : then(value);
-}
 
 function endedByTime({ cause }: Failure): boolean {
   return cause === "timeout" || cause === "overload";

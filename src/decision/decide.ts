@@ -1,15 +1,14 @@
 /**
  * The way of a request, whole: a route, then the service it leads to, or the route's own action.
  *
- *     Subject ─▶ route ─▶ service (ask.ts: remembered, called, or on_failure) ─▶ Decision
- *
- * Never rejects, and ends within the service's deadline.
+ *     PolicyRequest ─▶ route ─▶ service (ask.ts: remembered, called, or on_failure) ─▶ Decision
  */
 import { answerTo, FAIL_CLOSED } from "../config/on-failure.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { isFailure } from "../mapping/mapping.ts";
-import type { Conclude } from "../model/decision.ts";
-import type { Subject } from "../model/request.ts";
+import type { Decision } from "../model/decision.ts";
+import type { MaybePromise } from "../model/maybe-promise.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import { Asking, type AskTrace } from "./ask.ts";
 import { matchRoute, type Route } from "./routes.ts";
 
@@ -24,29 +23,21 @@ export interface Trace extends AskTrace {
 }
 
 /**
- * Decides one request: at once where nothing has to be waited for.
- *
- * @param startedAt when the deadline began, in the milliseconds of `performance.now()`
- * @param conclude takes the decision, and gives what this function gives
+ * Decides one request: at once where nothing has to be waited for. Never throws nor rejects, and ends within the service's
+ * deadline.
  */
-export function decide<R>(
-  policy: Policy,
-  subject: Subject,
-  startedAt: number,
-  conclude: Conclude<R>,
-  trace?: Trace,
-): R | Promise<R> {
-  const route = matchRoute(policy.routes, requestVariables(subject, NO_PARAMETERS));
+export function decide(policy: Policy, request: PolicyRequest, trace?: Trace): MaybePromise<Decision> {
+  const route = matchRoute(policy.routes, requestVariables(request, NO_PARAMETERS));
   if (isFailure(route)) {
     const { target } = route.route;
     const onFailure = "service" in target ? target.onFailure : FAIL_CLOSED;
-    const action = answerTo(onFailure, route.cause, subject.requestId);
-    return conclude({ ...UNASKED, action, source: "default", cause: route.cause, detail: route.detail });
+    const action = answerTo(onFailure, route.cause, request.id);
+    return { ...UNASKED, action, source: "default", cause: route.cause, detail: route.detail };
   }
   trace?.onRoute(route);
   const { target } = route;
-  if ("action" in target) return conclude({ ...UNASKED, action: target.action, source: "route" });
-  return new Asking(target.service, subject, target.onFailure, startedAt, conclude, trace).decide();
+  if ("action" in target) return { ...UNASKED, action: target.action, source: "route" };
+  return new Asking(target.service, request, target.onFailure, trace).decide();
 }
 
 /** Of a decision that no service had a part in. */

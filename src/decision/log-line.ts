@@ -6,7 +6,7 @@
  */
 
 import type { Decision } from "../model/decision.ts";
-import type { Subject } from "../model/request.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import { type AttributeName, attribute } from "../model/request.ts";
 import type { LineLog } from "../observe/log.ts";
 import { quoted } from "../text/quote.ts";
@@ -30,14 +30,14 @@ const ATTRIBUTE_MEMBERS = ATTRIBUTES.map((name, n) => [name, `${n === 0 ? "" : '
  *
  * @param ms how long it took, in milliseconds
  */
-export function logDecision(log: LineLog, subject: Subject, decision: Decision, ms: number): void {
+export function logDecision(log: LineLog, request: PolicyRequest, decision: Decision, ms: number): void {
   const level = decision.source === "default" ? "warn" : "info";
-  if (log.isLevelEnabled(level)) log.line(level, members(subject, decision, ms));
+  if (log.isLevelEnabled(level)) log.line(level, members(request, decision, ms));
 }
 
-function members({ request, requestId }: Subject, decision: Decision, ms: number): string {
+function members(request: PolicyRequest, decision: Decision, ms: number): string {
   const { action, source, service, mapping, cause, detail, rule, status, attempts, age } = decision;
-  let line = `"request_id":"${requestId}","listener":"${quoted(request.listener)}`;
+  let line = `"request_id":"${request.id}","listener":"${quoted(request.listener)}`;
   if (service !== undefined) line += `","service":"${quoted(service)}`;
   if (mapping !== undefined) line += `","mapping":"${quoted(mapping)}`;
   line += action === null ? `","action":null` : `","action":"${quoted(action)}"`;

@@ -4,9 +4,8 @@
  *
  * It never holds anything up, asks little at once, and leaves a service in trouble alone for a while.
  */
-import { randomUUID } from "node:crypto";
 import type { Found } from "../cache/cache.ts";
-import type { PolicyRequest, Subject } from "../model/request.ts";
+import { askedAgain, type PolicyRequest } from "../model/request.ts";
 
 /** Calls in the background at once. */
 const MOST_UNDERWAY = 16;
@@ -20,7 +19,7 @@ const RENEW_AFTER = 0.8;
 const ASK_AGAIN = 30_000;
 
 /** Asks the service for a request, keeps the reply and gives what is remembered now; rejects when the service fails. */
-export type Renew = (subject: Subject) => Promise<Found | undefined>;
+export type Renew = (request: PolicyRequest) => Promise<Found | undefined>;
 
 interface Warm {
   readonly request: PolicyRequest;
@@ -53,8 +52,8 @@ export class Refresher {
   }
 
   /** Asks again for an entry that is in use. */
-  refresh(key: string, subject: Subject): void {
-    if (this.#mayBegin(key)) void this.#ask(key, subject.request);
+  refresh(key: string, request: PolicyRequest): void {
+    if (this.#mayBegin(key)) void this.#ask(key, request);
   }
 
   close(): void {
@@ -100,7 +99,7 @@ export class Refresher {
   async #ask(what: string | Warm, request: PolicyRequest): Promise<Found | undefined> {
     this.#underway.add(what);
     try {
-      return await this.#renew({ request, requestId: randomUUID(), now: Date.now() });
+      return await this.#renew(askedAgain(request));
     } catch {
       this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + PAUSE);
       return undefined;

@@ -2,7 +2,7 @@
  * The values that expressions see. Nothing is worked out before an expression asks for it: making them costs one object.
  */
 
-import type { Subject } from "../model/request.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import { hasAllRecipients, integer } from "../model/request.ts";
 import { ATTRIBUTE_TYPES } from "./scope.ts";
 
@@ -23,36 +23,36 @@ export interface ReplyVariables {
 
 /** What requests and route conditions see. */
 export function requestVariables(
-  subject: Subject,
+  request: PolicyRequest,
   parameters: ReadonlyMap<string, unknown>,
   secrets: ReadonlyMap<string, string> = NO_SECRETS,
 ): Variables {
-  return new RequestVariables(subject, parameters, secrets);
+  return new RequestVariables(request, parameters, secrets);
 }
 
 /** What response rules see. */
 export function responseVariables(
-  subject: Subject,
+  request: PolicyRequest,
   parameters: ReadonlyMap<string, unknown>,
   reply: ReplyVariables,
 ): Variables {
-  return new ResponseVariables(subject, parameters, reply);
+  return new ResponseVariables(request, parameters, reply);
 }
 
 const NO_SECRETS: ReadonlyMap<string, string> = new Map();
 
 class RequestVariables {
   readonly [name: string]: unknown;
-  readonly #subject: Subject;
+  readonly #request: PolicyRequest;
   readonly param: ReadonlyMap<string, unknown>;
   readonly secret: ReadonlyMap<string, string>;
 
   constructor(
-    subject: Subject,
+    request: PolicyRequest,
     parameters: ReadonlyMap<string, unknown>,
     secrets: ReadonlyMap<string, string>,
   ) {
-    this.#subject = subject;
+    this.#request = request;
     this.param = parameters;
     this.secret = secrets;
   }
@@ -63,10 +63,10 @@ class RequestVariables {
       const get =
         type === "int"
           ? function (this: RequestVariables) {
-              return integer(this.#subject.request.attributes.get(name));
+              return integer(this.#request.attributes.get(name));
             }
           : function (this: RequestVariables) {
-              return this.#subject.request.attributes.get(name) ?? "";
+              return this.#request.attributes.get(name) ?? "";
             };
       Object.defineProperty(RequestVariables.prototype, name, { get });
     }
@@ -74,35 +74,35 @@ class RequestVariables {
 
   /** cel-js takes nothing else for a map. */
   get attributes(): Map<string, string> {
-    return new Map(this.#subject.request.attributes);
+    return new Map(this.#request.attributes);
   }
 
   get recipients(): readonly string[] {
-    return this.#subject.request.recipients;
+    return this.#request.recipients;
   }
 
   get recipients_complete(): boolean {
-    return hasAllRecipients(this.#subject.request);
+    return hasAllRecipients(this.#request);
   }
 
   get listener(): string {
-    return this.#subject.request.listener;
+    return this.#request.listener;
   }
 
   get request_id(): string {
-    return this.#subject.requestId;
+    return this.#request.id;
   }
 
   get now(): string {
-    return new Date(this.#subject.now).toISOString();
+    return new Date(this.#request.time).toISOString();
   }
 }
 
 class ResponseVariables extends RequestVariables {
   readonly #reply: ReplyVariables;
 
-  constructor(subject: Subject, parameters: ReadonlyMap<string, unknown>, reply: ReplyVariables) {
-    super(subject, parameters, NO_SECRETS);
+  constructor(request: PolicyRequest, parameters: ReadonlyMap<string, unknown>, reply: ReplyVariables) {
+    super(request, parameters, NO_SECRETS);
     this.#reply = reply;
   }
 

@@ -6,7 +6,7 @@
 import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
-import type { Subject } from "../model/request.ts";
+import { type PolicyRequest, policyRequest } from "../model/request.ts";
 import { compareCall } from "./expectation.ts";
 import { isFailure, type Mapping } from "./mapping.ts";
 import { envelope, type SoapVersion } from "./render/envelope.ts";
@@ -26,10 +26,8 @@ export interface ExampleResult {
   readonly line: number;
 }
 
-/** `request_id` in examples. */
-export const EXAMPLE_REQUEST_ID = "00000000-0000-4000-8000-000000000000";
-/** `now` in examples: 2026-01-01T00:00:00.000Z. */
-export const EXAMPLE_NOW = Date.UTC(2026, 0, 1);
+/** `request_id` in examples, and `now`: 2026-01-01T00:00:00.000Z. */
+export const EXAMPLE = { id: "00000000-0000-4000-8000-000000000000", time: Date.UTC(2026, 0, 1) } as const;
 
 /**
  * Runs examples one after the other; never throws for what is in them.
@@ -55,8 +53,8 @@ async function runExample(
   example: ExampleDefinition,
   soapVersion: SoapVersion,
 ): Promise<string | null> {
-  const subject = exampleSubject(example.request);
-  const call = await mapping.render(subject);
+  const asked = exampleRequest(example.request);
+  const call = await mapping.render(asked);
   if (isFailure(call)) {
     const expected = example.failure === call.cause && example.reply === undefined;
     return expected ? null : `the call cannot be made: ${describe(call)}`;
@@ -68,7 +66,7 @@ async function runExample(
   if (example.reply === undefined) {
     return example.failure === undefined ? null : `expected ${example.failure}, but the call can be made`;
   }
-  const outcome = await mapping.interpret(exampleReply(example.reply, soapVersion), subject);
+  const outcome = await mapping.interpret(exampleReply(example.reply, soapVersion), asked);
   const expected = example.action ?? example.failure;
   const got = isFailure(outcome) ? outcome.cause : outcome.action;
   return got === expected ? null : `expected ${expected}, got ${describe(outcome)}`;
@@ -84,17 +82,13 @@ function describe(outcome: Verdict | Failure): string {
  * The policy request that an example's attributes stand for. `recipients` and `listener` may be among them, and
  * `recipients_complete`, where the recipients are not as complete as they look by `recipient_count`.
  */
-function exampleSubject(values: ExampleDefinition["request"]): Subject {
+function exampleRequest(values: ExampleDefinition["request"]): PolicyRequest {
   const { recipients, recipients_complete: complete, listener = "example", ...rest } = values;
   const attributes = new Map(Object.entries(rest).map(([name, value]) => [name, String(value)]));
   const recipient = attributes.get("recipient") ?? "";
   const list = Array.isArray(recipients) ? recipients : recipient === "" ? [] : [recipient];
   const rcpts = complete === undefined ? list.length : complete === true ? Number.POSITIVE_INFINITY : -1;
-  return {
-    request: { attributes, listener: String(listener), recipients: list, rcpts },
-    requestId: EXAMPLE_REQUEST_ID,
-    now: EXAMPLE_NOW,
-  };
+  return policyRequest(attributes, { ...EXAMPLE, listener: String(listener), recipients: list, rcpts });
 }
 
 function exampleReply(

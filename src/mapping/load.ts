@@ -10,7 +10,7 @@ import { createScope } from "../expression/scope.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { runsAsRoot } from "../files/hands.ts";
 import { VERBS } from "../model/action.ts";
-import type { Subject } from "../model/request.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import { readYaml, type YamlDocument } from "../source/document.ts";
 import type { Path } from "../source/position.ts";
 import { type Problem, ProblemError, unusable } from "../source/problem.ts";
@@ -231,7 +231,7 @@ function bindMapping(
   secrets: ReadonlyMap<string, string>,
   options: ReplyOptions,
 ): Mapping {
-  const render = (subject: Subject) => request.render(requestVariables(subject, parameters, secrets));
+  const render = (asked: PolicyRequest) => request.render(requestVariables(asked, parameters, secrets));
   return {
     name,
     file,
@@ -240,11 +240,11 @@ function bindMapping(
     soap,
     judgesByReplyAlone: judgeByReplyAlone(rules),
     render: needsAllRecipients(new Set([...request.names, ...namesInRules(rules)]))
-      ? (subject) => {
-          const problem = recipientsProblem(requestVariables(subject, parameters));
-          return problem === null ? render(subject) : { cause: "mapping_error", detail: problem };
+      ? (asked) => {
+          const problem = recipientsProblem(requestVariables(asked, parameters));
+          return problem === null ? render(asked) : { cause: "mapping_error", detail: problem };
         }
       : render,
-    interpret: (reply, subject) => applyRules(rules, reply, subject, parameters, options),
+    interpret: (reply, asked) => applyRules(rules, reply, asked, parameters, options),
   };
 }

@@ -9,7 +9,7 @@
 import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
-import type { Subject } from "../model/request.ts";
+import type { PolicyRequest } from "../model/request.ts";
 
 export { isFailure } from "../model/failure.ts";
 
@@ -26,6 +26,6 @@ export interface Mapping {
   readonly soap?: boolean;
   /** Its rules look at nothing but the reply: the same reply has the same verdict, whoever asked. */
   readonly judgesByReplyAlone?: boolean;
-  render(subject: Subject): UpstreamRequest | Failure | Promise<UpstreamRequest | Failure>;
-  interpret(reply: UpstreamReply, subject: Subject): Verdict | Failure | Promise<Verdict | Failure>;
+  render(request: PolicyRequest): UpstreamRequest | Failure | Promise<UpstreamRequest | Failure>;
+  interpret(reply: UpstreamReply, request: PolicyRequest): Verdict | Failure | Promise<Verdict | Failure>;
 }

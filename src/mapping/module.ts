@@ -21,7 +21,7 @@ import { sanitizeText } from "../model/action.ts";
 import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
-import type { Subject } from "../model/request.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import { ATTRIBUTE_NAMES, hasAllRecipients, INTEGER_ATTRIBUTES, integer } from "../model/request.ts";
 import { ProblemError } from "../source/problem.ts";
 import type { Mapping } from "./mapping.ts";
@@ -59,8 +59,8 @@ export async function loadModuleMapping(options: ModuleOptions): Promise<Mapping
     name,
     file,
     headerNames: [],
-    render: (subject) => render(toRequest, subject, options),
-    interpret: (reply, subject) => interpret(toAction, allow, reply, subject, options),
+    render: (asked) => render(toRequest, asked, options),
+    interpret: (reply, asked) => interpret(toAction, allow, reply, asked, options),
   };
 }
 
@@ -89,12 +89,12 @@ function exportedFunction(exports: Record<string, unknown>, name: string, file: 
 
 async function render(
   toRequest: Exported,
-  subject: Subject,
+  asked: PolicyRequest,
   options: ModuleOptions,
 ): Promise<UpstreamRequest | Failure> {
   const failed = (detail: string): Failure => ({ cause: "mapping_error", detail: `toRequest: ${detail}` });
   try {
-    const request = new RequestObject(subject, options.parameters, {
+    const request = new RequestObject(asked, options.parameters, {
       secret: Object.fromEntries(options.secrets),
     });
     const call = checkCall(await toRequest(request.object));
@@ -110,13 +110,13 @@ async function interpret(
   toAction: Exported,
   allow: ReadonlySet<string>,
   reply: UpstreamReply,
-  subject: Subject,
+  asked: PolicyRequest,
   options: ModuleOptions,
 ): Promise<Verdict | Failure> {
   // The same causes as with rules: a reply that nobody could make anything of has its status's cause.
   const unanswered = (detail: string) => replyFailure(reply, sanitizeText(`toAction: ${detail}`));
   try {
-    const request = new RequestObject(subject, options.parameters);
+    const request = new RequestObject(asked, options.parameters);
     const action = await toAction(replyObject(reply, options), request.object);
     const problem = request.problem();
     if (problem !== null) return { ...unanswered(problem), cause: "mapping_error" };
@@ -132,15 +132,14 @@ async function interpret(
 /** The policy request under the names that expressions have for it, and whether its recipients were used rightly. */
 class RequestObject {
   readonly object: Readonly<Record<string, unknown>>;
-  readonly #subject: Subject;
+  readonly #asked: PolicyRequest;
   readonly #read = new Set<string>();
 
   /** @param more members that only a request has */
-  constructor(subject: Subject, parameters: Readonly<Record<string, unknown>>, more: object = {}) {
-    this.#subject = subject;
-    const { request, requestId, now } = subject;
+  constructor(asked: PolicyRequest, parameters: Readonly<Record<string, unknown>>, more: object = {}) {
+    this.#asked = asked;
     const attributes: Record<string, string> = Object.create(null);
-    for (const [name, value] of request.attributes) attributes[name] = value;
+    for (const [name, value] of asked.attributes) attributes[name] = value;
     const object: Record<string, unknown> = {};
     for (const name of ATTRIBUTE_NAMES) {
       const value = attributes[name] ?? "";
@@ -150,20 +149,20 @@ class RequestObject {
       ...object,
       attributes,
       ...NO_RECIPIENTS,
-      listener: request.listener,
-      request_id: requestId,
-      now: new Date(now).toISOString(),
+      listener: asked.listener,
+      request_id: asked.id,
+      now: new Date(asked.time).toISOString(),
       param: { ...parameters },
       ...more,
     };
-    this.#watch("recipients", [...request.recipients]);
-    this.#watch("recipients_complete", hasAllRecipients(request));
+    this.#watch("recipients", [...asked.recipients]);
+    this.#watch("recipients_complete", hasAllRecipients(asked));
   }
 
   /** Why nothing may come of it: only a part of the recipients is known, and the module asked for them without that. */
   problem(): string | null {
     if (!needsAllRecipients(this.#read)) return null;
-    return recipientsProblem(requestVariables(this.#subject, NO_PARAMETERS));
+    return recipientsProblem(requestVariables(this.#asked, NO_PARAMETERS));
   }
 
   #watch(name: keyof typeof NO_RECIPIENTS, value: unknown): void {

@@ -4,8 +4,8 @@
  * fails.
  */
 
-import type { Subject } from "../model/request.ts";
-import { EXAMPLE_NOW, EXAMPLE_REQUEST_ID } from "./examples.ts";
+import { policyRequest } from "../model/request.ts";
+import { EXAMPLE } from "./examples.ts";
 import { isFailure, type Mapping } from "./mapping.ts";
 
 interface Probe {
@@ -67,12 +67,12 @@ const PROBES: readonly Probe[] = [
 export async function probeMapping(mapping: Mapping): Promise<readonly string[]> {
   const findings = new Map<string, string>();
   for (const { what, attributes, recipients } of PROBES) {
-    const subject: Subject = {
-      request: { attributes: new Map(Object.entries(attributes)), listener: "check", recipients },
-      requestId: EXAMPLE_REQUEST_ID,
-      now: EXAMPLE_NOW,
-    };
-    const call = await mapping.render(subject);
+    const asked = policyRequest(new Map(Object.entries(attributes)), {
+      ...EXAMPLE,
+      listener: "check",
+      recipients,
+    });
+    const call = await mapping.render(asked);
     if (!isFailure(call) || findings.has(call.detail)) continue;
     findings.set(call.detail, `no call can be made for ${what}: ${call.detail}`);
   }

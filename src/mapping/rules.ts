@@ -16,7 +16,7 @@ import { sanitizeText } from "../model/action.ts";
 import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
-import type { Subject } from "../model/request.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import { type ReplyOptions, ReplyView } from "./reply.ts";
 import { replyFailure } from "./reply-failure.ts";
 import { compileAction, type RuleAction } from "./rule-action.ts";
@@ -97,12 +97,12 @@ function compileWhen(text: string, index: number, context: RulesContext): Condit
 export function applyRules(
   rules: readonly Rule[],
   reply: UpstreamReply,
-  subject: Subject,
+  request: PolicyRequest,
   parameters: ReadonlyMap<string, unknown>,
   options: ReplyOptions,
 ): Verdict | Failure {
   const view = new ReplyView(reply, options);
-  const variables = responseVariables(subject, parameters, view);
+  const variables = responseVariables(request, parameters, view);
   const success = reply.status >= 200 && reply.status <= 299;
   for (const [index, rule] of rules.entries()) {
     if (rule.successOnly && !success) continue;

@@ -32,6 +32,3 @@ export interface Verdict {
   /** Which rule, from 1; 0 for a module's. */
   readonly rule: number;
 }
-
-/** What is done with a decision as soon as it is made: it is logged, say, and its action answered. */
-export type Conclude<R> = (decision: Decision) => R;

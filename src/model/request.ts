@@ -4,6 +4,7 @@
  * Plain data: the parser fills in what came over the wire, the connection adds what only it can know
  * (the listener's name, the recipients of the message so far).
  */
+import { randomUUID } from "node:crypto";
 
 /** The attributes that Postfix documents, all strings on the wire. */
 export const ATTRIBUTE_NAMES = [
@@ -61,6 +62,12 @@ export const PROTOCOL_STATES = [
 
 /** One complete policy request. */
 export interface PolicyRequest {
+  /** A UUID, new for each decision; also the X-Request-ID of each call. */
+  readonly id: string;
+  /** When the decision began, in milliseconds since 1970. */
+  readonly time: number;
+  /** The same by `performance.now()`: from here the deadline counts. */
+  readonly startedAt: number;
   /** All that was sent, unknown names too; of a repeated name the first value. */
   readonly attributes: ReadonlyMap<string, string>;
   /** The name of the listener it came in on; `listener` in expressions. */
@@ -75,6 +82,33 @@ export interface PolicyRequest {
    * twice. As many as there are recipients where it is left out.
    */
   readonly rcpts?: number;
+}
+
+/**
+ * A request that came over no connection: from an example, a file, a command line. It begins now, and is for the recipient
+ * that it names, unless something else is given.
+ */
+export function policyRequest(
+  attributes: ReadonlyMap<string, string>,
+  given: Partial<PolicyRequest> = {},
+): PolicyRequest {
+  const recipient = attributes.get("recipient") ?? "";
+  return {
+    ...beginning(),
+    attributes,
+    listener: "",
+    recipients: recipient === "" ? [] : [recipient],
+    ...given,
+  };
+}
+
+/** The same question once more, as a decision of its own. */
+export function askedAgain(request: PolicyRequest): PolicyRequest {
+  return { ...request, ...beginning() };
+}
+
+function beginning(): Pick<PolicyRequest, "id" | "time" | "startedAt"> {
+  return { id: randomUUID(), time: Date.now(), startedAt: performance.now() };
 }
 
 /**
@@ -95,15 +129,6 @@ export function hasAllRecipients({
 /** The value of an attribute, empty where Postfix sent none. */
 export function attribute(request: PolicyRequest, name: AttributeName): string {
   return request.attributes.get(name) ?? "";
-}
-
-/** A policy request with what a decision adds to it. */
-export interface Subject {
-  readonly request: PolicyRequest;
-  /** A UUID, new for each decision; also the X-Request-ID of each call. */
-  readonly requestId: string;
-  /** When the decision began, in milliseconds since 1970. */
-  readonly now: number;
 }
 
 /** What an integer attribute is worth: 64 bits hold it; what is none, or has more digits, is 0. */

@@ -10,8 +10,10 @@
  *
  * It works over any pair of streams: a socket, or standard input and output.
  */
+import { randomUUID } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
 import { isSendable } from "../model/action.ts";
+import type { MaybePromise } from "../model/maybe-promise.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { Attributes } from "./attributes.ts";
@@ -22,12 +24,10 @@ import { RecipientMemory } from "./recipients.ts";
 export type Answer = string | null;
 
 /**
- * Decides one request. An answer that is there at once is written at once; a promise must settle within the
- * deadline.
- *
- * @param startedAt when the request was complete and the one before it answered, by `performance.now()`
+ * Decides one request, which began when it was complete and the one before it answered. An answer that is there at once is
+ * written at once; a promise must settle within the deadline.
  */
-export type PolicyHandler = (request: PolicyRequest, startedAt: number) => Answer | Promise<Answer>;
+export type PolicyHandler = (request: PolicyRequest) => MaybePromise<Answer>;
 
 /** What a connection needs of the log: fields first, then the message. */
 export interface ConnectionLog {
@@ -206,14 +206,19 @@ export class PolicyConnection {
   #decide(attributes: Attributes): void {
     const context = this.#context;
     context.requests += 1;
-    const recipients = this.#recipients.of(attributes);
-    const rcpts = this.#recipients.rcptsOf(attributes);
-    const request: PolicyRequest = { attributes, listener: context.listener, recipients, rcpts };
-    const startedAt = this.#heldSince ?? performance.now();
+    const request: PolicyRequest = {
+      id: randomUUID(),
+      time: Date.now(),
+      startedAt: this.#heldSince ?? performance.now(),
+      attributes,
+      listener: context.listener,
+      recipients: this.#recipients.of(attributes),
+      rcpts: this.#recipients.rcptsOf(attributes),
+    };
     this.#heldSince = null;
-    let answer: Answer | Promise<Answer>;
+    let answer: MaybePromise<Answer>;
     try {
-      answer = context.handle(request, startedAt);
+      answer = context.handle(request);
     } catch (error) {
       this.#fail(error);
       return;

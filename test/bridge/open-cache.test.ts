@@ -1,4 +1,5 @@
 /** What two requests must have in common to share a remembered reply, from configuration to key. */
+
 import { describe, expect, it } from "vitest";
 import { openCache } from "../../src/bridge/open-cache.ts";
 import { MemoryStore } from "../../src/cache/stores/memory.ts";
@@ -6,6 +7,7 @@ import type { ServiceConfig } from "../../src/config/config.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { Secret } from "../../src/config/secret.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
+import { policyRequest } from "../../src/model/request.ts";
 import { options, recorder } from "../cache/stores/entries.ts";
 
 /** The key of a request to a service, whose configuration `change` may alter. */
@@ -21,11 +23,10 @@ async function keyFor(
   const service = { ...config.services.get("corp")!, ...change };
   const mapping = await service.mapping.instantiate();
   const store = new MemoryStore(options(recorder()));
-  const request = { attributes: new Map(Object.entries(attributes)), listener: "l", recipients: [] };
-  const subject = { request, requestId: "id", now: 0 };
-  const call = await mapping.render(subject);
+  const request = policyRequest(new Map(Object.entries(attributes)), { recipients: [] });
+  const call = await mapping.render(request);
   if (isFailure(call)) throw new Error(call.detail);
-  const key = await openCache(service, service.cache!, mapping, store).key(call, subject);
+  const key = await openCache(service, service.cache!, mapping, store).key(call, request);
   if (typeof key !== "string") throw new Error(key.detail);
   return key;
 }

@@ -3,7 +3,7 @@ import { type CachePolicy, DecisionCache } from "../../src/cache/cache.ts";
 import { countMet, deleteMet } from "../../src/cache/forget.ts";
 import type { Remembered, Revocation, Store } from "../../src/cache/store.ts";
 import type { Cause } from "../../src/model/failure.ts";
-import type { Subject } from "../../src/model/request.ts";
+import { type PolicyRequest, policyRequest } from "../../src/model/request.ts";
 
 /** A store in the test's hands. */
 class HeldStore implements Store {
@@ -47,9 +47,8 @@ const POLICY: CachePolicy = {
 };
 const REPLY = { status: 200, headers: new Map<string, string>(), body: Buffer.from('{"ok":true}') };
 
-function subject(attributes: Record<string, string> = { sender: "a@example.net" }): Subject {
-  const request = { attributes: new Map(Object.entries(attributes)), listener: "l", recipients: [] };
-  return { request, requestId: "id", now: Date.now() };
+function requestOf(attributes: Record<string, string> = { sender: "a@example.net" }): PolicyRequest {
+  return policyRequest(new Map(Object.entries(attributes)), { listener: "l", recipients: [] });
 }
 
 function cacheWith(policy: Partial<CachePolicy> = {}) {
@@ -57,7 +56,7 @@ function cacheWith(policy: Partial<CachePolicy> = {}) {
   return { store, cache: new DecisionCache("corp", { ...POLICY, ...policy }, store, () => "key") };
 }
 
-const keep = (cache: DecisionCache, action = "DUNNO", of = subject()) =>
+const keep = (cache: DecisionCache, action = "DUNNO", of = requestOf()) =>
   cache.keep("key", REPLY, { action, rule: 1 }, of);
 
 async function lines(cache: DecisionCache): Promise<string[]> {
@@ -78,38 +77,38 @@ describe("remembered decisions", () => {
     const { cache } = cacheWith();
     keep(cache);
     vi.setSystemTime(NOW + 59_999);
-    expect(cache.find("key", subject())).toMatchObject({ fresh: true, age: 59, reply: REPLY });
+    expect(cache.find("key", requestOf())).toMatchObject({ fresh: true, age: 59, reply: REPLY });
     vi.setSystemTime(NOW + 60_000);
-    expect(cache.find("key", subject())).toMatchObject({ fresh: false, age: 60 });
+    expect(cache.find("key", requestOf())).toMatchObject({ fresh: false, age: 60 });
     vi.setSystemTime(NOW + 659_999);
-    expect(cache.find("key", subject())).toMatchObject({ fresh: false });
+    expect(cache.find("key", requestOf())).toMatchObject({ fresh: false });
     vi.setSystemTime(NOW + 660_000);
-    expect(cache.find("key", subject())).toBeUndefined();
+    expect(cache.find("key", requestOf())).toBeUndefined();
   });
 
   it("are due to be asked again in the last tenth of their ttl", () => {
     const { cache } = cacheWith();
     keep(cache);
     vi.setSystemTime(NOW + 53_000);
-    expect(cache.find("key", subject())).toMatchObject({ due: false });
+    expect(cache.find("key", requestOf())).toMatchObject({ due: false });
     vi.setSystemTime(NOW + 55_000);
-    expect(cache.find("key", subject())).toMatchObject({ due: true });
+    expect(cache.find("key", requestOf())).toMatchObject({ due: true });
     vi.setSystemTime(NOW + 61_000);
-    expect(cache.find("key", subject())).toMatchObject({ due: false });
+    expect(cache.find("key", requestOf())).toMatchObject({ due: false });
   });
 
   it("from the future, because a clock has jumped, count as expired", () => {
     const { cache } = cacheWith();
     keep(cache);
     vi.setSystemTime(NOW - 1);
-    expect(cache.find("key", subject())).toBeUndefined();
+    expect(cache.find("key", requestOf())).toBeUndefined();
   });
 
   it("of another service under the same key are not used", () => {
     const { cache, store } = cacheWith();
     keep(cache);
     store.held.set("key", { ...store.held.get("key")!, service: "other" });
-    expect(cache.find("key", subject())).toBeUndefined();
+    expect(cache.find("key", requestOf())).toBeUndefined();
   });
 
   it.each<[string, readonly string[], string, boolean]>([
@@ -137,7 +136,7 @@ describe("remembered decisions", () => {
     const { cache, store } = cacheWith();
     keep(cache);
     const reply = { ...REPLY, headers: new Map([["cache-control", "no-store"]]) };
-    expect(cache.keep("key", reply, { action: "DUNNO", rule: 1 }, subject())).toBeNull();
+    expect(cache.keep("key", reply, { action: "DUNNO", rule: 1 }, requestOf())).toBeNull();
     expect(store.held.size).toBe(0);
   });
 
@@ -157,7 +156,7 @@ describe("remembered decisions", () => {
     const { cache, store } = cacheWith();
     keep(cache);
     const reply = { ...REPLY, body: Buffer.alloc(64 * 1024 + 1) };
-    cache.keep("key", reply, { action: "DUNNO", rule: 1 }, subject());
+    cache.keep("key", reply, { action: "DUNNO", rule: 1 }, requestOf());
     expect(store.held.size).toBe(0);
   });
 
@@ -170,7 +169,7 @@ describe("remembered decisions", () => {
     expect(await cache.load(old)).toBe("a younger one is remembered already");
     store.held.clear();
     expect(await cache.load(old)).toBeUndefined();
-    expect(cache.find("key", subject())).toMatchObject({ age: 1 });
+    expect(cache.find("key", requestOf())).toMatchObject({ age: 1 });
   });
 
   it("past their end are in no export, though the store has not deleted them yet", async () => {
@@ -185,7 +184,7 @@ describe("remembered decisions", () => {
   it("are not kept where the reply is larger than 64 KiB", () => {
     const { cache, store } = cacheWith();
     const reply = { ...REPLY, body: Buffer.alloc(64 * 1024 + 1) };
-    cache.keep("key", reply, { action: "DUNNO", rule: 1 }, subject());
+    cache.keep("key", reply, { action: "DUNNO", rule: 1 }, requestOf());
     expect(store.held.size).toBe(0);
   });
 
@@ -231,16 +230,16 @@ describe("revoked decisions", () => {
     keep(cache);
     vi.setSystemTime(NOW + 1000);
     await store.revoke({ at: NOW + 500, ...revocation });
-    expect(cache.find("key", subject()) === undefined).toBe(forgotten);
+    expect(cache.find("key", requestOf()) === undefined).toBe(forgotten);
   });
 
   it("cover the request that would be answered, though another one was asked for", async () => {
     const { cache, store } = cacheWith();
-    keep(cache, "DUNNO", subject({ sasl_username: "alice" }));
+    keep(cache, "DUNNO", requestOf({ sasl_username: "alice" }));
     await store.revoke({ at: NOW + 500, attributes: { sasl_username: "bob" } });
     vi.setSystemTime(NOW + 1000);
-    expect(cache.find("key", subject({ sasl_username: "bob" }))).toBeUndefined();
-    expect(cache.find("key", subject({ sasl_username: "carol" }))).toBeDefined();
+    expect(cache.find("key", requestOf({ sasl_username: "bob" }))).toBeUndefined();
+    expect(cache.find("key", requestOf({ sasl_username: "carol" }))).toBeDefined();
   });
 
   it("do not cover what was asked for afterwards", async () => {
@@ -248,17 +247,17 @@ describe("revoked decisions", () => {
     await store.revoke({ at: NOW, attributes: {} });
     vi.setSystemTime(NOW + 1);
     keep(cache);
-    expect(cache.find("key", subject())).toBeDefined();
+    expect(cache.find("key", requestOf())).toBeDefined();
   });
 
   it("cover what was found before they came", async () => {
     const { cache, store } = cacheWith();
     keep(cache);
-    const found = cache.find("key", subject());
+    const found = cache.find("key", requestOf());
     if (found === undefined || found instanceof Promise) throw new Error("not found");
-    expect(cache.isStillUsable(found, subject())).toBe(true);
+    expect(cache.isStillUsable(found, requestOf())).toBe(true);
     await store.revoke({ at: NOW, attributes: {} });
-    expect(cache.isStillUsable(found, subject())).toBe(false);
+    expect(cache.isStillUsable(found, requestOf())).toBe(false);
   });
 
   it("begin another epoch, each of them once", async () => {
@@ -273,17 +272,17 @@ describe("revoked decisions", () => {
     keep(cache);
     await store.revoke({ at: NOW, attributes: {} });
     const another = new DecisionCache("corp", POLICY, store, () => "key");
-    expect(another.find("key", subject())).toBeUndefined();
+    expect(another.find("key", requestOf())).toBeUndefined();
   });
 
   it("cover what the service was still thinking about when they came", async () => {
     const { cache, store } = cacheWith();
-    const asked = subject();
+    const asked = requestOf();
     vi.setSystemTime(NOW + 10);
     await store.revoke({ at: NOW + 10, attributes: {} });
     vi.setSystemTime(NOW + 20);
     keep(cache, "DUNNO", asked);
-    expect(cache.find("key", subject())).toBeUndefined();
+    expect(cache.find("key", requestOf())).toBeUndefined();
   });
 
   it("that a fast clock has remembered stay forgotten when the clock has been put right and the time comes", async () => {
@@ -299,9 +298,9 @@ describe("revoked decisions", () => {
     // Another process, or a copy of the store, may have it still.
     store.held.set("key", fromTheFuture);
     vi.setSystemTime(NOW + 2 * HOUR);
-    expect(cache.find("key", subject())).toBeUndefined();
+    expect(cache.find("key", requestOf())).toBeUndefined();
     keep(cache);
-    expect(cache.find("key", subject())).toBeDefined();
+    expect(cache.find("key", requestOf())).toBeDefined();
   });
 
   it("are met only where they are from before, of that service, and not over", async () => {
@@ -343,7 +342,7 @@ describe("revoked decisions", () => {
     ]);
     const other = cacheWith({ signature: "s" });
     for (const line of [...before, ...after]) expect(await other.cache.load(line)).toBeUndefined();
-    expect(other.cache.find("key", subject())).toBeUndefined();
+    expect(other.cache.find("key", requestOf())).toBeUndefined();
     expect(await other.cache.load(before[0] ?? "")).toBe("it has been forgotten");
     expect(await other.cache.load(after[0]!.replace("a@example.net", "b@example.net"))).toMatch(/signature/);
   });

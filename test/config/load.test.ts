@@ -7,6 +7,7 @@ import { loadConfig, parseConfig } from "../../src/config/load.ts";
 import { FAIL_CLOSED } from "../../src/config/on-failure.ts";
 import type { Secret } from "../../src/config/secret.ts";
 import { requestVariables } from "../../src/expression/variables.ts";
+import { policyRequest } from "../../src/model/request.ts";
 import { TestAuthority } from "../upstream/certificates.ts";
 
 let folder: string;
@@ -143,8 +144,7 @@ log: { level: debug, format: pretty, file: bridge.log }
   it("has its conditions compiled", async () => {
     const { routes } = await read(text);
     const attributes = new Map([["protocol_state", "VRFY"]]);
-    const request = { attributes, listener: "l", recipients: [] };
-    const variables = requestVariables({ request, requestId: "", now: 0 }, new Map());
+    const variables = requestVariables(policyRequest(attributes), new Map());
     expect(routes.map(({ when }) => when?.test(variables))).toEqual([true, false, undefined]);
   });
 

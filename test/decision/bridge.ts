@@ -1,10 +1,12 @@
 /** The decision pipeline in the test's own process: a configuration brought to life, with a log that is kept. */
+
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { stringify } from "yaml";
 import { Bridge, type BridgeOptions } from "../../src/bridge/bridge.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { policyRequest } from "../../src/model/request.ts";
 import type { LineLog } from "../../src/observe/log.ts";
 import { writeYaml } from "../support/bridge.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -40,12 +42,8 @@ export async function open(
   return {
     ask: async (attributes = {}, later = 0) => {
       const sent = { sender: "a@example.net", recipient: "b@example.org", ...attributes };
-      const request = {
-        attributes: new Map(Object.entries(sent)),
-        listener: "test",
-        recipients: [sent.recipient],
-      };
-      return bridge.answer(request, performance.now() + later);
+      const startedAt = performance.now() + later;
+      return bridge.answer(policyRequest(new Map(Object.entries(sent)), { listener: "test", startedAt }));
     },
     lines,
   };

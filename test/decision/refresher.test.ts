@@ -1,15 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Found } from "../../src/cache/cache.ts";
 import { Refresher } from "../../src/decision/refresher.ts";
-import type { Subject } from "../../src/model/request.ts";
+import { type PolicyRequest, policyRequest } from "../../src/model/request.ts";
 
 const NOW = 1_800_000_000_000;
-const request = (sender: string) => ({
-  attributes: new Map([["sender", sender]]),
-  listener: "l",
-  recipients: [],
-});
-const subject = (sender: string): Subject => ({ request: request(sender), requestId: "old", now: 0 });
+const request = (sender: string) => policyRequest(new Map([["sender", sender]]), { id: "old", time: 0 });
 const reply = { status: 200, headers: new Map<string, string>(), body: Buffer.alloc(0) };
 const fresh = (seconds: number): Found => {
   const storedAt = Date.now();
@@ -30,26 +25,26 @@ afterEach(() => {
 
 describe("an entry in use that is due", () => {
   it("is asked again once, as a decision of its own", async () => {
-    const asked: Subject[] = [];
+    const asked: PolicyRequest[] = [];
     const refresher = new Refresher(
-      async (subject) => {
-        asked.push(subject);
+      async (request) => {
+        asked.push(request);
         return fresh(60);
       },
       () => true,
       [],
     );
-    refresher.refresh("k", subject("a"));
-    refresher.refresh("k", subject("a"));
+    refresher.refresh("k", request("a"));
+    refresher.refresh("k", request("a"));
     await settle();
-    expect(asked.map(({ request }) => request.attributes.get("sender"))).toEqual(["a"]);
-    expect(asked[0]?.requestId).not.toBe("old");
-    expect(asked[0]?.now).toBe(NOW);
+    expect(asked.map(({ attributes }) => attributes.get("sender"))).toEqual(["a"]);
+    expect(asked[0]?.id).not.toBe("old");
+    expect(asked[0]?.time).toBe(NOW);
   });
 
   it("is not asked again while no calls are made", async () => {
     const renew = vi.fn(async () => fresh(60));
-    new Refresher(renew, () => false, []).refresh("k", subject("a"));
+    new Refresher(renew, () => false, []).refresh("k", request("a"));
     await settle();
     expect(renew).not.toHaveBeenCalled();
   });
@@ -57,21 +52,21 @@ describe("an entry in use that is due", () => {
   it("leaves a service in trouble alone for five seconds, whatever else is due", async () => {
     const renew = vi.fn(async (): Promise<Found> => Promise.reject(new Error("down")));
     const refresher = new Refresher(renew, () => true, []);
-    refresher.refresh("a", subject("a"));
+    refresher.refresh("a", request("a"));
     await settle();
-    refresher.refresh("b", subject("b"));
+    refresher.refresh("b", request("b"));
     await vi.advanceTimersByTimeAsync(4_900);
-    refresher.refresh("c", subject("c"));
+    refresher.refresh("c", request("c"));
     expect(renew).toHaveBeenCalledTimes(1);
     await vi.advanceTimersByTimeAsync(200);
-    refresher.refresh("d", subject("d"));
+    refresher.refresh("d", request("d"));
     expect(renew).toHaveBeenCalledTimes(2);
   });
 
   it("waits where sixteen are being asked", async () => {
     const renew = vi.fn(() => new Promise<Found>(() => {}));
     const refresher = new Refresher(renew, () => true, []);
-    for (let i = 0; i < 40; i++) refresher.refresh(`k${i}`, subject("a"));
+    for (let i = 0; i < 40; i++) refresher.refresh(`k${i}`, request("a"));
     expect(renew).toHaveBeenCalledTimes(16);
   });
 });
@@ -80,8 +75,8 @@ describe("the requests of warm", () => {
   it("are asked at the start and again before what is remembered grows old", async () => {
     const asked: string[] = [];
     const refresher = new Refresher(
-      async ({ request }) => {
-        asked.push(`${request.attributes.get("sender")} at ${(Date.now() - NOW) / 1000}`);
+      async ({ attributes }) => {
+        asked.push(`${attributes.get("sender")} at ${(Date.now() - NOW) / 1000}`);
         return fresh(100);
       },
       () => true,
@@ -102,8 +97,8 @@ describe("the requests of warm", () => {
     const asked = new Set<string>();
     const list = Array.from({ length: 1000 }, (_, i) => request(`s${i}`));
     const refresher = new Refresher(
-      async ({ request }) => {
-        asked.add(request.attributes.get("sender") ?? "");
+      async ({ attributes }) => {
+        asked.add(attributes.get("sender") ?? "");
         return fresh(1000);
       },
       () => true,

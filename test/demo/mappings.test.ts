@@ -5,7 +5,7 @@ import { demoConfig } from "../../src/demo/config.ts";
 import { type DemoService, startDemoService } from "../../src/demo/service.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
 import { reply } from "../mapping/replies.ts";
-import { loadShipped, subject } from "../mappings/shipped.ts";
+import { loadShipped, requestOf } from "../mappings/shipped.ts";
 
 let service: DemoService;
 beforeAll(async () => {
@@ -24,7 +24,7 @@ describe.each([
 ])("by %s", (name, path) => {
   async function decide(attributes: Record<string, string>): Promise<string> {
     const mapping = await loadShipped(name);
-    const asked = subject(attributes);
+    const asked = requestOf(attributes);
     const call = await mapping.render(asked);
     if (isFailure(call)) return call.detail;
     const { method, headers, body } = call;

@@ -7,20 +7,18 @@ import {
 } from "../../src/expression/expression.ts";
 import { createScope } from "../../src/expression/scope.ts";
 import { requestVariables, responseVariables } from "../../src/expression/variables.ts";
+import { policyRequest } from "../../src/model/request.ts";
 
 const REQUEST = createScope("request", ["package", "limit"]);
 const RESPONSE = createScope("response", ["package", "limit"]);
 
 function subject(attributes: Record<string, string> = {}) {
-  return {
-    request: {
-      attributes: new Map(Object.entries(attributes)),
-      listener: "submission",
-      recipients: ["x@example.org", "y@example.net"],
-    },
-    requestId: "6a1f0f3e-0000-4000-8000-000000000000",
-    now: 1_700_000_000_000,
-  };
+  return policyRequest(new Map(Object.entries(attributes)), {
+    id: "6a1f0f3e-0000-4000-8000-000000000000",
+    time: 1_700_000_000_000,
+    listener: "submission",
+    recipients: ["x@example.org", "y@example.net"],
+  });
 }
 
 const parameters = new Map<string, unknown>([

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { compileCondition, compileExpression, EvaluationError } from "../../src/expression/expression.ts";
 import { createScope } from "../../src/expression/scope.ts";
 import { responseVariables } from "../../src/expression/variables.ts";
+import { policyRequest } from "../../src/model/request.ts";
 
 const SCOPE = createScope("response", []);
 const TOO_MANY = /take more than 100000 steps/;
@@ -9,9 +10,8 @@ const many = (count: number, item: (n: number) => unknown) =>
   Array.from({ length: count }, (_, n) => item(n));
 
 function variables(body: unknown, { text = "", recipients = [] as string[] } = {}) {
-  const request = { attributes: new Map<string, string>(), listener: "l", recipients };
   const reply = { status: 200, headers: new Map<string, string>(), body, text, fault: null };
-  return responseVariables({ request, requestId: "id", now: 0 }, new Map(), reply);
+  return responseVariables(policyRequest(new Map(), { recipients }), new Map(), reply);
 }
 
 function run(expression: string, given: ReturnType<typeof variables>): unknown {

@@ -4,22 +4,18 @@ import { createScope } from "../../src/expression/scope.ts";
 import { compileTemplate } from "../../src/expression/template.ts";
 import { toText } from "../../src/expression/text.ts";
 import { responseVariables } from "../../src/expression/variables.ts";
+import { policyRequest } from "../../src/model/request.ts";
 
 const SCOPE = createScope("response", []);
 
 const VARIABLES = responseVariables(
-  {
-    request: {
-      attributes: new Map([
-        ["sender", "a@example.net"],
-        ["size", "5"],
-      ]),
-      listener: "l",
-      recipients: ["x", "y"],
-    },
-    requestId: "id",
-    now: 0,
-  },
+  policyRequest(
+    new Map([
+      ["sender", "a@example.net"],
+      ["size", "5"],
+    ]),
+    { id: "id", time: 0, listener: "l", recipients: ["x", "y"] },
+  ),
   new Map(),
   {
     status: 200,

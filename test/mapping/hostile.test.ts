@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isFailure } from "../../src/mapping/mapping.ts";
 import { isSendable } from "../../src/model/action.ts";
-import { subject, withRules } from "./mappings.ts";
+import { requestOf, withRules } from "./mappings.ts";
 import { reply } from "./replies.ts";
 
 const SEEDS = [
@@ -65,7 +65,7 @@ describe("a reply of any bytes", () => {
         text = text.slice(0, at) + (PIECES[next(PIECES.length)] ?? "") + text.slice(at + cut);
       }
       const given = reply(next(9) === 0 ? 500 : 200, text, next(4) === 0 ? {} : { "content-type": type });
-      const verdict = await mapping.interpret(given, subject());
+      const verdict = await mapping.interpret(given, requestOf());
       if (isFailure(verdict)) {
         expect(verdict.detail).not.toMatch(/\p{Cc}/u);
       } else {

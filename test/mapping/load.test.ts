@@ -4,7 +4,7 @@ import { findMapping, shippedMappings } from "../../src/mapping/find.ts";
 import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
 import { formatProblem, ProblemError } from "../../src/source/problem.ts";
-import { fileOf, load, problemsOf, subject } from "./mappings.ts";
+import { fileOf, load, problemsOf, requestOf } from "./mappings.ts";
 
 const RESPONSE = "response:\n  - when: body.ok\n    action: DUNNO\n";
 
@@ -160,7 +160,7 @@ describe("parameters", () => {
   it("have their defaults, or what `with` sets", async () => {
     const path = async (parameters: Record<string, unknown>) => {
       const mapping = await (await load(content, parameters)).instantiate();
-      const call = await mapping.render(subject());
+      const call = await mapping.render(requestOf());
       return isFailure(call) ? call : call.path;
     };
     expect(await path({ tenant: "a" })).toBe("/v1/data/mail/authz/a");
@@ -289,14 +289,14 @@ describe("a loaded mapping", () => {
 
   it("renders and interprets without a promise", async () => {
     const mapping = await (await load(`request: { path: /x }\n${RESPONSE}`)).instantiate();
-    expect(mapping.render(subject())).not.toBeInstanceOf(Promise);
+    expect(mapping.render(requestOf())).not.toBeInstanceOf(Promise);
   });
 
   it("is not affected by a change of its file", async () => {
     const file = fileOf(`request: { path: /a }\n${RESPONSE}`);
     const loaded = await loadMapping({ name: "t", file, parameters: {} });
     writeFileSync(file, "broken: [");
-    expect(await (await loaded.instantiate()).render(subject())).toMatchObject({ path: "/a" });
+    expect(await (await loaded.instantiate()).render(requestOf())).toMatchObject({ path: "/a" });
     await expect(loadMapping({ name: "t", file, parameters: {} })).rejects.toThrow(ProblemError);
   });
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { type LoadedMapping, loadMapping } from "../../src/mapping/load.ts";
 import type { Mapping } from "../../src/mapping/mapping.ts";
-import type { Subject } from "../../src/model/request.ts";
+import { type PolicyRequest, policyRequest } from "../../src/model/request.ts";
 import { ProblemError } from "../../src/source/problem.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pfxbridge-mapping-"));
@@ -44,10 +44,12 @@ export async function withRules(rules: string, allow: readonly string[] = []): P
   return loaded.instantiate();
 }
 
-export function subject(attributes: Record<string, string> = {}): Subject {
-  return {
-    request: { attributes: new Map(Object.entries(attributes)), listener: "test", recipients: [] },
-    requestId: "11111111-2222-4333-8444-555555555555",
-    now: Date.UTC(2026, 0, 1),
-  };
+/** A request with these attributes, in which everything else is fixed. */
+export function requestOf(attributes: Record<string, string> = {}): PolicyRequest {
+  return policyRequest(new Map(Object.entries(attributes)), {
+    id: "11111111-2222-4333-8444-555555555555",
+    time: Date.UTC(2026, 0, 1),
+    listener: "test",
+    recipients: [],
+  });
 }

@@ -4,7 +4,7 @@ import type { ModuleReply, ModuleRequest, ToAction, ToRequest } from "../../mapp
 import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
 import { ATTRIBUTE_NAMES } from "../../src/model/request.ts";
-import { fileOf, subject } from "./mappings.ts";
+import { fileOf, requestOf } from "./mappings.ts";
 import { json } from "./replies.ts";
 
 const toRequest: ToRequest = ({ sender, param, secret }) => ({
@@ -22,7 +22,7 @@ it("an example that is type-checked makes calls and actions", async () => {
   );
   const loaded = await loadMapping({ name: "test", file, parameters: { tenant: "mail" } });
   const mapping = await loaded.instantiate();
-  const asked = subject({ sender: "a@example.net", recipient: "b@example.org" });
+  const asked = requestOf({ sender: "a@example.net", recipient: "b@example.org" });
   expect(await mapping.render(asked)).toMatchObject({ method: "GET", path: "/check/a%40example.net" });
   const denied = await mapping.interpret(json(200, false), asked);
   expect(isFailure(denied) ? denied.cause : denied.action).toBe("REJECT 5.7.1 not to b@example.org");
@@ -46,7 +46,7 @@ it("they name all that a module gets, and nothing else", async () => {
     secret: true,
   };
   const attributes: readonly (keyof ModuleRequest)[] = ATTRIBUTE_NAMES;
-  const call = await mapping.render(subject());
+  const call = await mapping.render(requestOf());
   if (isFailure(call)) throw new Error(call.detail);
   const names = JSON.parse(call.body ?? "") as string[];
   expect(names.toSorted()).toEqual([...attributes, ...Object.keys(others)].toSorted());
@@ -58,6 +58,6 @@ it("they name all that a module gets, and nothing else", async () => {
     body: true,
     fault: true,
   };
-  const action = await mapping.interpret(json(200, {}), subject());
+  const action = await mapping.interpret(json(200, {}), requestOf());
   expect(isFailure(action) ? action.detail : action.action).toContain(Object.keys(reply).join(","));
 });

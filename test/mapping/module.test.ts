@@ -2,7 +2,7 @@ import { utimesSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
-import { fileOf, subject } from "./mappings.ts";
+import { fileOf, requestOf } from "./mappings.ts";
 import { json, reply, soap } from "./replies.ts";
 
 const CALL = "export const toRequest = () => ({ method: 'POST', path: '/x', headers: {}, body: 'b' });\n";
@@ -15,13 +15,13 @@ async function module(content: string, parameters: Record<string, unknown> = {})
 
 async function action(toAction: string, given = json(200, { ok: true }), more = "") {
   const mapping = await module(`${CALL}export const toAction = ${toAction};\n${more}`);
-  return mapping.interpret(given, subject({ sender: "a@example.net" }));
+  return mapping.interpret(given, requestOf({ sender: "a@example.net" }));
 }
 
 async function call(toRequest: string) {
   const mapping = await module(`export const toRequest = ${toRequest};\n${PERMIT}`, { tenant: "acme" });
   return mapping.render(
-    subject({ sender: "a@example.net", size: "12", unknown_name: "u", constructor: "c" }),
+    requestOf({ sender: "a@example.net", size: "12", unknown_name: "u", constructor: "c" }),
   );
 }
 
@@ -167,8 +167,8 @@ describe("a module", () => {
     writeFileSync(file, `${CALL}export const toAction = () => 'REJECT';`);
     utimesSync(file, 2_000_000_000, 2_000_000_000);
     const second = await (await loadMapping({ name: "m", file, parameters: {} })).instantiate();
-    expect(await first.interpret(json(200, {}), subject())).toEqual({ action: "DUNNO", rule: 0 });
-    expect(await second.interpret(json(200, {}), subject())).toEqual({ action: "REJECT", rule: 0 });
+    expect(await first.interpret(json(200, {}), requestOf())).toEqual({ action: "DUNNO", rule: 0 });
+    expect(await second.interpret(json(200, {}), requestOf())).toEqual({ action: "REJECT", rule: 0 });
   });
 });
 

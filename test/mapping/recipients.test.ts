@@ -1,7 +1,9 @@
 /** Recipients of which some are missing: evidence that is a part decides nothing for who does not ask whether it is. */
+
 import { describe, expect, it } from "vitest";
 import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
+import { policyRequest } from "../../src/model/request.ts";
 import { fileOf } from "./mappings.ts";
 import { json } from "./replies.ts";
 
@@ -15,7 +17,7 @@ function atData(recipients: string[]) {
     ["recipient", ""],
     ["recipient_count", "3"],
   ]);
-  return { request: { attributes, listener: "l", recipients }, requestId: "id", now: 0 };
+  return policyRequest(attributes, { recipients });
 }
 const WHOLE = atData(["a@example.org", "b@example.org", "c@example.com"]);
 const PART = atData(["a@example.org", "b@example.org"]);

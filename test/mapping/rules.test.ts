@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { isFailure } from "../../src/mapping/mapping.ts";
 import type { UpstreamReply } from "../../src/model/exchange.ts";
-import { subject, withRules } from "./mappings.ts";
+import { requestOf, withRules } from "./mappings.ts";
 import { json, reply, soap, xml } from "./replies.ts";
 
 const typed = (type: string, body: string) => reply(200, body, { "content-type": type });
 
 async function outcome(rules: string, given: UpstreamReply, allow: string[] = []) {
   const mapping = await withRules(rules, allow);
-  return mapping.interpret(given, subject({ sender: "a@example.net" }));
+  return mapping.interpret(given, requestOf({ sender: "a@example.net" }));
 }
 
 /** The action, or the cause of a failure. */
@@ -274,7 +274,7 @@ describe("numbers in a reply", () => {
     const mapping = await withRules(
       `- { when: ${JSON.stringify(when)}, action: REJECT }\n- { when: status == 200, action: INFO }`,
     );
-    expect(await mapping.interpret(number(n), subject())).toMatchObject({
+    expect(await mapping.interpret(number(n), requestOf())).toMatchObject({
       action: expected ? "REJECT" : "INFO",
     });
   });
@@ -286,7 +286,7 @@ describe("numbers in a reply", () => {
         '- { when: status == 200, action: "REJECT ${body.n} of ${json(body.n)}" }',
       );
       const json = /^\d{20,}$/.test(n) ? `"${n}"` : n;
-      expect(await mapping.interpret(number(n), subject())).toMatchObject({
+      expect(await mapping.interpret(number(n), requestOf())).toMatchObject({
         action: `REJECT ${n} of ${json}`,
       });
     },
@@ -296,7 +296,7 @@ describe("numbers in a reply", () => {
     const mapping = await withRules(
       "- { when: body.n > 5, action: DUNNO }\n- { when: status == 200, action: DUNNO }",
     );
-    expect(await mapping.interpret(number("1e400"), subject())).toMatchObject({ cause: "bad_reply" });
+    expect(await mapping.interpret(number("1e400"), requestOf())).toMatchObject({ cause: "bad_reply" });
   });
 });
 

@@ -6,7 +6,7 @@ import { isFailure, type Mapping } from "../../src/mapping/mapping.ts";
 import { PROTOCOL_STATES } from "../../src/model/request.ts";
 import { json, reply } from "../mapping/replies.ts";
 import requestSchema from "./evaluation-request.schema.json" with { type: "json" };
-import { loadShipped, subject } from "./shipped.ts";
+import { loadShipped, requestOf } from "./shipped.ts";
 
 const ajv = new Ajv.default({ strict: false, allErrors: true });
 const validRequest = ajv.compile(requestSchema);
@@ -36,7 +36,7 @@ async function asked(
   recipients: readonly string[] = [],
   mapping = authzen,
 ): Promise<Evaluation> {
-  const call = await mapping.render(subject(attributes, recipients));
+  const call = await mapping.render(requestOf(attributes, recipients));
   if (isFailure(call)) throw new Error(call.detail);
   const question: unknown = JSON.parse(call.body ?? "");
   expect(validRequest(question), JSON.stringify(validRequest.errors)).toBe(true);
@@ -169,7 +169,7 @@ describe("the question", () => {
 describe("the answer", () => {
   async function outcome(value: unknown, parameters: Record<string, string> = {}): Promise<string> {
     const mapping = await loadShipped("authzen", parameters);
-    const verdict = await mapping.interpret(json(200, value), subject({ sender: "a@example.net" }));
+    const verdict = await mapping.interpret(json(200, value), requestOf({ sender: "a@example.net" }));
     return isFailure(verdict) ? verdict.cause : verdict.action;
   }
 
@@ -225,12 +225,12 @@ describe("the answer", () => {
     [503, "http_5xx"],
     [302, "bad_reply"],
   ])("with status %i permits nobody, whatever it says", async (status, cause) => {
-    const verdict = await authzen.interpret(json(status, { decision: true }), subject({}));
+    const verdict = await authzen.interpret(json(status, { decision: true }), requestOf({}));
     expect(verdict).toMatchObject({ cause });
   });
 
   it("that was cut off permits nobody", async () => {
     const cut = reply(200, '{"decision": true', { "content-type": "application/json" });
-    expect(await authzen.interpret(cut, subject({}))).toMatchObject({ cause: "bad_reply" });
+    expect(await authzen.interpret(cut, requestOf({}))).toMatchObject({ cause: "bad_reply" });
   });
 });

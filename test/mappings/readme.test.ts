@@ -9,7 +9,7 @@ import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
 import { ProblemError } from "../../src/source/problem.ts";
 import { reply } from "../mapping/replies.ts";
-import { loadShipped, subject } from "./shipped.ts";
+import { loadShipped, requestOf } from "./shipped.ts";
 
 const guide = await readFile(new URL("../../mappings/README.md", import.meta.url), "utf8");
 const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
@@ -87,7 +87,7 @@ describe("the guide to mappings", () => {
     const file = join(folder, "mine.mjs");
     await writeFile(file, blocks(guide, "js")[0]?.text ?? "", { mode: 0o600 });
     const mapping = await (await loadMapping({ name: "mine", file, parameters: {} })).instantiate();
-    const request = subject({ sender: "a@example.net" });
+    const request = requestOf({ sender: "a@example.net" });
     expect(await mapping.render(request)).toMatchObject({
       method: "POST",
       path: "/check",
@@ -101,7 +101,7 @@ describe("the guide to mappings", () => {
 
   it("shows the question that authzen asks", async () => {
     const shown: unknown = JSON.parse(blocks(guide, "json")[0]?.text ?? "");
-    const request = subject({
+    const request = requestOf({
       protocol_state: "RCPT",
       sasl_method: "PLAIN",
       sasl_username: "alice",
@@ -111,7 +111,7 @@ describe("the guide to mappings", () => {
     });
     const call = await (await loadShipped("authzen")).render({
       ...request,
-      request: { ...request.request, listener: "inet:127.0.0.1:9998" },
+      listener: "inet:127.0.0.1:9998",
     });
     expect(isFailure(call) ? call : JSON.parse(call.body ?? "")).toEqual(shown);
   });

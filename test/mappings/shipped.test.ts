@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { shippedMappings } from "../../src/mapping/find.ts";
 import { json, reply, soap } from "../mapping/replies.ts";
-import { load, loadShipped, subject } from "./shipped.ts";
+import { load, loadShipped, requestOf } from "./shipped.ts";
 
 it("ships authzen, rest and soap", () => {
   expect(shippedMappings()).toEqual(expect.arrayContaining(["authzen", "rest", "soap"]));
@@ -37,7 +37,7 @@ describe.each(shippedMappings())("%s", (name) => {
     ["an empty SOAP body", soap(200, "")],
     ["a redirect", reply(302, "", { location: "http://127.0.0.1/" })],
   ])("permits nobody by %s", async (_name, answer) => {
-    const verdict = await (await loadShipped(name)).interpret(answer, subject({ sender: "a@example.net" }));
+    const verdict = await (await loadShipped(name)).interpret(answer, requestOf({ sender: "a@example.net" }));
     expect(verdict).toMatchObject({ cause: "bad_reply" });
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hasAllRecipients } from "../../src/model/request.ts";
+import { hasAllRecipients, policyRequest } from "../../src/model/request.ts";
 import { DEFAULT_RECIPIENT_LIMITS, RecipientMemory } from "../../src/postfix/recipients.ts";
 
 const request = (protocol_state: string, instance: string, recipient = "", queue_id = "") =>
@@ -159,12 +159,12 @@ describe("the RCPTs that the recipients stand for", () => {
 
 describe("whether the recipients are complete", () => {
   const asked = (attributes: Record<string, string>, recipients: string[], rcpts?: number) =>
-    hasAllRecipients({
-      attributes: new Map(Object.entries(attributes)),
-      listener: "l",
-      recipients,
-      ...(rcpts === undefined ? {} : { rcpts }),
-    });
+    hasAllRecipients(
+      policyRequest(new Map(Object.entries(attributes)), {
+        recipients,
+        ...(rcpts === undefined ? {} : { rcpts }),
+      }),
+    );
   const DATA = { protocol_state: "DATA" };
 
   it.each([

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../src/config/load.ts";
+import { policyRequest } from "../../src/model/request.ts";
 import { shareOf } from "../../src/workers/share.ts";
 
 /** What each of so many workers makes of these keys of a service. */
@@ -8,7 +9,7 @@ async function shares(service: string, of: number) {
     `services: { corp: { url: "http://127.0.0.1:1", ${service} } }`,
     "/c.yaml",
   );
-  const warm = [{ attributes: new Map([["sender", "a"]]), listener: "warm", recipients: [] }];
+  const warm = [policyRequest(new Map([["sender", "a"]]), { listener: "warm" })];
   const corp = { ...config.services.get("corp")!, warm };
   return Array.from(
     { length: of },

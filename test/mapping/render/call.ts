@@ -1,10 +1,12 @@
 /** One call, rendered for one policy request: what the tests of this folder share. */
+
 import { createScope } from "../../../src/expression/scope.ts";
 import { requestVariables } from "../../../src/expression/variables.ts";
 import { isFailure } from "../../../src/mapping/mapping.ts";
 import { compileRequest, type RequestDefinition } from "../../../src/mapping/request.ts";
 import type { UpstreamRequest } from "../../../src/model/exchange.ts";
 import type { Failure } from "../../../src/model/failure.ts";
+import { policyRequest } from "../../../src/model/request.ts";
 
 export interface Mistake {
   readonly path: string;
@@ -36,12 +38,13 @@ export function outcome(
 ) {
   const { request, mistakes } = compiled(definition);
   if (mistakes.length > 0) throw new Error(JSON.stringify(mistakes));
-  const subject = {
-    request: { attributes: new Map(Object.entries(attributes)), listener: "l", recipients },
-    requestId: "id",
-    now: 0,
-  };
-  return request.render(requestVariables(subject, PARAMETERS));
+  const asked = policyRequest(new Map(Object.entries(attributes)), {
+    id: "id",
+    time: 0,
+    listener: "l",
+    recipients,
+  });
+  return request.render(requestVariables(asked, PARAMETERS));
 }
 
 export function call(
