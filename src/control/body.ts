@@ -1,8 +1,10 @@
 /**
  * The body of a request to the control endpoint: one JSON document, or lines of any number, within limits.
  */
+
 import type { IncomingMessage } from "node:http";
 import { StringDecoder } from "node:string_decoder";
+import { boundedText } from "../model/bounded-text.ts";
 import type { Refusal } from "./controls.ts";
 
 const MAX_JSON = 64 * 1024;
@@ -15,15 +17,9 @@ const MAX_LINE = 2 * 1024 * 1024;
 export async function readJson(request: IncomingMessage): Promise<{ readonly value: unknown } | Refusal> {
   const timer = setTimeout(() => request.destroy(), JSON_TIME);
   try {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > MAX_JSON) return { problem: `the body is larger than ${MAX_JSON} bytes` };
-      chunks.push(chunk);
-    }
-    const text = Buffer.concat(chunks).toString("utf8").trim();
-    return { value: text === "" ? {} : JSON.parse(text) };
+    const text = await boundedText(request, MAX_JSON);
+    if (text === null) return { problem: `the body is larger than ${MAX_JSON} bytes` };
+    return { value: text.trim() === "" ? {} : JSON.parse(text) };
   } catch {
     return { problem: "the body is no JSON, or did not arrive in time" };
   } finally {

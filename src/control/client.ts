@@ -2,8 +2,10 @@
  * Speaks to a running bridge through its control endpoint. What goes wrong comes back in words: no bridge there, no
  * rights, a token that does not fit, or what the bridge itself has to say.
  */
+
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Secret } from "../config/secret.ts";
+import { boundedText } from "../model/bounded-text.ts";
 import { type Endpoint, formatEndpoint } from "../postfix/endpoint.ts";
 import { visible } from "../text/visible.ts";
 import type { Refusal } from "./controls.ts";
@@ -106,14 +108,9 @@ async function sendStream(
 async function readReply(reply: IncomingMessage, { endpoint }: ControlTarget): Promise<object | Refusal> {
   const where = formatEndpoint(endpoint);
   try {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of reply as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > MAX_REPLY) return { problem: `${where} sent more than ${MAX_REPLY} bytes` };
-      chunks.push(chunk);
-    }
-    const json: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    const text = await boundedText(reply, MAX_REPLY);
+    if (text === null) return { problem: `${where} sent more than ${MAX_REPLY} bytes` };
+    const json: unknown = JSON.parse(text);
     if (typeof json === "object" && json !== null) return json;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

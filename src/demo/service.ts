@@ -4,8 +4,10 @@
  * Two interfaces to one table of permissions: AuthZEN at /access/v1/evaluation, SOAP 1.1 at /soap. Requests are limited
  * in size and in time; what is wrong with one is its sender's business and costs nobody else anything.
  */
+
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { boundedText } from "../model/bounded-text.ts";
 import { EVALUATION_PATH, evaluate } from "./authzen.ts";
 import type { Reply } from "./reply.ts";
 import { check, SOAP_PATH } from "./soap.ts";
@@ -59,20 +61,8 @@ async function replyTo(request: IncomingMessage): Promise<Reply> {
   const answerTo = INTERFACES.get((request.url ?? "").split("?")[0] ?? "");
   if (answerTo === undefined) return refusal(404, `ask ${[...INTERFACES.keys()].join(" or ")}`);
   if (request.method !== "POST") return refusal(405, "use POST");
-  const body = await readBody(request);
+  const body = await boundedText(request.iterator({ destroyOnReturn: false }), MAX_BODY);
   return body === null ? refusal(413, `no more than ${MAX_BODY} bytes, please`) : answerTo(body);
-}
-
-/** The body as UTF-8; null if it is too long. */
-async function readBody(request: IncomingMessage): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY) return null;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function refusal(status: number, text: string): Reply {
