@@ -3,6 +3,7 @@
  * Only this room sees the library.
  */
 import { Environment, type Optional } from "@marcbachmann/cel-js";
+import { identifierOf } from "../text/identifier.ts";
 import { percentEncode } from "../text/percent.ts";
 import { domainOf, localPartOf } from "./address.ts";
 import { registerMacros } from "./macros.ts";
@@ -13,6 +14,13 @@ import { toJson, toText } from "./text.ts";
 
 /** Without it, cel-js takes a function for one that may be asynchronous. */
 const SYNC = { async: false };
+
+/** Functions that write a value in fewer characters than it may have. */
+const ENCODINGS: ReadonlyMap<string, (text: string) => string> = new Map([
+  ["urlencode", percentEncode],
+  ["identifier", identifierOf],
+  ["base64", (text: string) => Buffer.from(text).toString("base64")],
+]);
 
 function createEnvironment(kind: ScopeKind): Environment {
   const environment = new Environment({
@@ -25,12 +33,14 @@ function createEnvironment(kind: ScopeKind): Environment {
     .registerFunction("domain(string): string", domainOf, SYNC)
     .registerFunction("localpart(string): string", localPartOf, SYNC)
     .registerFunction("lower(string): string", lowerAscii, SYNC)
-    .registerFunction("json(dyn): string", (value: unknown) => worked(toJson(value)), SYNC)
-    .registerFunction(
-      "urlencode(dyn): string",
-      (value: unknown) => worked(percentEncode(toText(value))),
+    .registerFunction("json(dyn): string", (value: unknown) => worked(toJson(value)), SYNC);
+  for (const [name, encode] of ENCODINGS) {
+    environment.registerFunction(
+      `${name}(dyn): string`,
+      (value: unknown) => encode(worked(toText(value))),
       SYNC,
     );
+  }
   // `body.?error != null` is what people write; CEL's own is `body.?error.hasValue()`, which a null passes.
   environment.registerOperator(
     "optional<dyn> == null",

@@ -119,7 +119,11 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
   const document = readYaml(file, source.text);
   const definition = checkShape(document, mappingSchema);
   const compiled = compileMapping(definition, document, options.secrets?.names ?? null);
-  const { values, problems } = resolveParameters(definition.parameters, options.parameters);
+  const { values, problems } = resolveParameters(
+    definition.parameters,
+    options.parameters,
+    options.secrets === undefined,
+  );
   if (problems.length > 0) {
     const place =
       options.parameterProblem ??

@@ -4,6 +4,8 @@ import { suggestion } from "../text/nearest.ts";
 export interface ParameterDeclaration {
   /** Without a default, `with` must set it. */
   readonly default?: unknown;
+  /** In place of one: what the mapping's examples run with, and the mapping itself where no service uses it. */
+  readonly example?: unknown;
   readonly description?: string | undefined;
 }
 
@@ -14,10 +16,15 @@ export interface Parameters {
   readonly problems: readonly { readonly name: string | null; readonly message: string }[];
 }
 
-/** Puts together what was declared and what was set. */
+/**
+ * Puts together what was declared and what was set.
+ *
+ * @param alone the mapping is looked at without a service: what none could set is as in the mapping's examples
+ */
 export function resolveParameters(
   declared: Readonly<Record<string, ParameterDeclaration>>,
   set: Readonly<Record<string, unknown>>,
+  alone = false,
 ): Parameters {
   const values: Record<string, unknown> = {};
   const problems: { name: string | null; message: string }[] = [];
@@ -30,8 +37,8 @@ export function resolveParameters(
       message: `the mapping has no parameter "${name}"${suggestion(name, names)} (${known})`,
     });
   }
-  for (const [name, { default: fallback }] of Object.entries(declared)) {
-    const value = Object.hasOwn(set, name) ? set[name] : fallback;
+  for (const [name, { default: fallback, example }] of Object.entries(declared)) {
+    const value = Object.hasOwn(set, name) ? set[name] : fallback === undefined && alone ? example : fallback;
     if (value === undefined) {
       problems.push({
         name: null,
@@ -43,6 +50,9 @@ export function resolveParameters(
     } else if (fallback !== undefined && kindOf(value) !== kindOf(fallback)) {
       const message = `the parameter "${name}" must be a ${kindOf(fallback)}, as its default is`;
       problems.push({ name, message });
+    } else if (fallback === undefined && example !== undefined && kindOf(value) !== kindOf(example)) {
+      const message = `the parameter "${name}" must be a ${kindOf(example)}, such as ${JSON.stringify(example)}`;
+      problems.push({ name, message });
     } else {
       values[name] = value;
     }
@@ -52,14 +62,17 @@ export function resolveParameters(
 
 /**
  * The values that examples run with: the mapping's own defaults, whatever a service sets, since examples say
- * what comes out with those; what has no default takes the value that was set.
+ * what comes out with those; what has no default takes its `example`, or else the value that was set.
  */
 export function exampleParameters(
   declared: Readonly<Record<string, ParameterDeclaration>>,
   values: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries(declared).map(([name, { default: fallback }]) => [name, fallback ?? values[name]]),
+    Object.entries(declared).map(([name, { default: fallback, example }]) => [
+      name,
+      fallback ?? example ?? values[name],
+    ]),
   );
 }
 

@@ -87,7 +87,15 @@ function contents(reply: { json?: unknown; xml?: unknown; soap?: unknown; text?:
 }
 
 const parameter = z.union([
-  z.strictObject({ default: z.unknown().optional(), description: z.string().optional() }),
+  z
+    .strictObject({
+      default: z.unknown().optional(),
+      example: z.unknown().optional(),
+      description: z.string().optional(),
+    })
+    .refine((given) => given.default === undefined || given.example === undefined, {
+      error: "examples run with the default; example is for a parameter that has none",
+    }),
   z.null().transform(() => ({})),
 ]);
 

@@ -179,6 +179,37 @@ describe("parameters", () => {
     expect((await problemsOf(content, parameters)).join()).toMatch(message);
   });
 
+  describe("with an example in place of a default", () => {
+    const tenant = `parameters:\n  tenant: { example: acme }\nrequest:\n  path: /\${param.tenant}\n${RESPONSE}examples:\n  - name: a\n    expect: { path: /acme }\n`;
+    const secrets = { names: [], values: new Map<string, string>() };
+    const parameterProblem = (_: string | null, message: string) =>
+      ({ file: "pfxbridge.yaml", message, severity: "error" }) as const;
+    const used = (parameters: Record<string, unknown>) =>
+      loadMapping({ name: "t", file: fileOf(tenant), parameters, secrets, parameterProblem });
+
+    it("must be set by a service, and be of the example's type", async () => {
+      await expect(used({})).rejects.toThrow(/"tenant" must be set: with: \{ tenant: … \}/);
+      await expect(used({ tenant: 5 })).rejects.toThrow(/"tenant" must be a string, such as "acme"/);
+    });
+
+    it("run the mapping's examples, whatever a service sets", async () => {
+      const loaded = await used({ tenant: "corp" });
+      expect(await (await loaded.instantiate()).render(subject())).toMatchObject({ path: "/corp" });
+      expect(await loaded.check()).toMatchObject([{ passed: true }]);
+    });
+
+    it("are known where the mapping is looked at alone", async () => {
+      const loaded = await load(tenant);
+      expect(await (await loaded.instantiate()).render(subject())).toMatchObject({ path: "/acme" });
+      expect(await loaded.check()).toMatchObject([{ passed: true }]);
+    });
+
+    it("have no default besides", async () => {
+      const both = tenant.replace("example: acme", "example: acme, default: acme");
+      expect((await problemsOf(both)).join()).toMatch(/example is for a parameter that has none/);
+    });
+  });
+
   it("that are wrong belong to the place that sets them", async () => {
     const parameterProblem = (name: string | null, message: string) =>
       ({
