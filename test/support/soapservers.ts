@@ -28,16 +28,25 @@ async function wsdl(version: SoapVersion): Promise<string> {
 
 /** PHP's SoapServer under PHP's own web server. */
 export async function startPhpSoapServer(version: SoapVersion): Promise<SoapServer> {
+  return startPhp("authorization.php", await wsdl(version), { SOAP_VERSION: version });
+}
+
+/** The same with a PDP of XACML in SAML (xacml.php): the sender says what it answers. */
+export async function startXacmlServer(version: "2.0" | "3.0"): Promise<SoapServer> {
+  const description = join(import.meta.dirname, version === "3.0" ? "xacml3.wsdl" : "xacml2.wsdl");
+  return startPhp("xacml.php", await readFile(description, "utf8"), { XACML_VERSION: version });
+}
+
+async function startPhp(script: string, wsdlText: string, env: Record<string, string>): Promise<SoapServer> {
   const folder = await temporaryFolder();
-  const description = join(folder.path, "authorization.wsdl");
-  await writeFile(description, await wsdl(version));
+  const description = join(folder.path, "service.wsdl");
+  await writeFile(description, wsdlText);
   const port = await freePort();
-  const script = join(import.meta.dirname, "authorization.php");
   const url = `http://127.0.0.1:${port}${PATH}`;
   const daemon = await startDaemon({
     command: "php",
-    parameters: ["-S", `127.0.0.1:${port}`, script],
-    env: { SOAP_VERSION: version, WSDL: description },
+    parameters: ["-S", `127.0.0.1:${port}`, join(import.meta.dirname, script)],
+    env: { ...env, WSDL: description },
     ready: () => fetch(`${url}?wsdl`),
   });
   return {
