@@ -222,14 +222,19 @@ describe("the question", () => {
   ];
 
   it.each(HOSTILE)("names one user and one mailbox in OpenFGA for %j", async (address) => {
-    const { tuple_key: tuple } = (await askedJson("openfga", {
-      ...MAIL,
-      sender: address,
-      recipient: address,
-    })) as { tuple_key: { user: string; object: string } };
+    const question = (await askedJson("openfga", { ...MAIL, sender: address, recipient: address })) as {
+      tuple_key: { user: string; object: string };
+      contextual_tuples: { tuple_keys: { user: string; relation: string; object: string }[] };
+    };
+    const { tuple_key: tuple, contextual_tuples: told } = question;
     expect(tuple.user).toMatch(/^sender:[A-Za-z0-9._~%-]+(@[A-Za-z0-9._~%-]+)?$/);
     expect(tuple.object).toMatch(/^mailbox:[A-Za-z0-9._~%-]+(@[A-Za-z0-9._~%-]+)?$/);
     expect(decodeURIComponent(tuple.user.slice("sender:".length))).toBe(address);
+    for (const { user, relation, object } of told.tuple_keys) {
+      expect(user).toMatch(/^(domain:[A-Za-z0-9._~%-]+|mail_server:postfix)$/);
+      expect(user.startsWith("domain:") ? "domain" : "server").toBe(relation);
+      expect(object).toBe(tuple.object);
+    }
   });
 
   it.each(HOSTILE)("names one user and one mailbox in SpiceDB for %j", async (address) => {

@@ -4,8 +4,23 @@ import { shippedMappings } from "../../src/mapping/find.ts";
 import { json, reply, soap } from "../mapping/replies.ts";
 import { load, loadShipped, requestOf } from "./shipped.ts";
 
-it("ships authzen, rest and soap", () => {
-  expect(shippedMappings()).toEqual(expect.arrayContaining(["authzen", "rest", "soap"]));
+it("ships authzen, those of products, and rest and soap to be copied", () => {
+  expect(shippedMappings()).toEqual(
+    expect.arrayContaining([
+      "authzen",
+      "keycloak",
+      "openfga",
+      "plainid",
+      "plainid-v5",
+      "rest",
+      "soap",
+      "spicedb",
+      "weakforced",
+      "xacml-json",
+      "xacml-soap",
+      "xacml2-soap",
+    ]),
+  );
 });
 
 describe.each(shippedMappings())("%s", (name) => {
