@@ -14,7 +14,7 @@ describe("pfxbridge", () => {
   it.each(["-V", "--version"])("%s says which version it is", async (option) => {
     expect(await run([option])).toEqual({
       status: 0,
-      stdout: expect.stringMatching(/^pfxbridge \d+\.\d+\.\d+\n$/),
+      stdout: expect.stringMatching(/^pfxbridge \d+\.\d+\.\d+(-[a-z]+\.\d+)?\n$/),
       stderr: "",
     });
   });

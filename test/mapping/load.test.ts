@@ -194,13 +194,13 @@ describe("parameters", () => {
 
     it("run the mapping's examples, whatever a service sets", async () => {
       const loaded = await used({ tenant: "corp" });
-      expect(await (await loaded.instantiate()).render(subject())).toMatchObject({ path: "/corp" });
+      expect(await (await loaded.instantiate()).render(requestOf())).toMatchObject({ path: "/corp" });
       expect(await loaded.check()).toMatchObject([{ passed: true }]);
     });
 
     it("are known where the mapping is looked at alone", async () => {
       const loaded = await load(tenant);
-      expect(await (await loaded.instantiate()).render(subject())).toMatchObject({ path: "/acme" });
+      expect(await (await loaded.instantiate()).render(requestOf())).toMatchObject({ path: "/acme" });
       expect(await loaded.check()).toMatchObject([{ passed: true }]);
     });
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { isFailure } from "../../src/mapping/mapping.ts";
 import type { UpstreamReply } from "../../src/model/exchange.ts";
 import { json, reply, soap } from "../mapping/replies.ts";
-import { loadShipped, subject } from "./shipped.ts";
+import { loadShipped, requestOf } from "./shipped.ts";
 
 const MAIL = {
   protocol_state: "RCPT",
@@ -16,12 +16,12 @@ const MAIL = {
 };
 
 async function outcome(name: string, answer: UpstreamReply, parameters: Record<string, unknown> = {}) {
-  const verdict = await (await loadShipped(name, parameters)).interpret(answer, subject(MAIL));
+  const verdict = await (await loadShipped(name, parameters)).interpret(answer, requestOf(MAIL));
   return isFailure(verdict) ? verdict.cause : verdict.action;
 }
 
 async function asked(name: string, attributes: Record<string, string>): Promise<string> {
-  const call = await (await loadShipped(name)).render(subject(attributes));
+  const call = await (await loadShipped(name)).render(requestOf(attributes));
   if (isFailure(call)) throw new Error(call.detail);
   return call.body ?? "";
 }
@@ -115,7 +115,7 @@ describe("spicedb", () => {
   });
 
   it("asks about the domain where the service does not know every mailbox", async () => {
-    const call = await (await loadShipped("spicedb", { about: "domain" })).render(subject(MAIL));
+    const call = await (await loadShipped("spicedb", { about: "domain" })).render(requestOf(MAIL));
     if (isFailure(call)) throw new Error(call.detail);
     expect(JSON.parse(call.body ?? "")).toMatchObject({
       resource: { objectType: "domain", objectId: "example=2Eorg" },
@@ -270,7 +270,7 @@ describe("the question", () => {
   });
 
   it("of PingAuthorize has one request among several", async () => {
-    const call = await (await loadShipped("xacml-json", { multi_requests: true })).render(subject(MAIL));
+    const call = await (await loadShipped("xacml-json", { multi_requests: true })).render(requestOf(MAIL));
     if (isFailure(call)) throw new Error(call.detail);
     // https://developer.pingidentity.com/pingauthorize/pingauthorize/policy-decision/xacml-json-pdp/requests-and-responses/authorize-client-with-multirequests-json-object.html
     expect(JSON.parse(call.body ?? "")).toMatchObject({
