@@ -24,6 +24,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "make one decision and explain it step by step",
     load: async () => (await import("./commands/try.ts")).tryOut,
   },
+  import: {
+    summary: "write a mapping to start from, from a WSDL or an OpenAPI document",
+    load: async () => (await import("./commands/import.ts")).importDescription,
+  },
   status: {
     summary: "what a running bridge does: what is down, what is answered",
     load: async () => (await import("./commands/status.ts")).status,

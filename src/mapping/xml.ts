@@ -9,7 +9,15 @@
 import type { XMLParser } from "fast-xml-parser";
 import { fastXml } from "./fast-xml.ts";
 
-export class XmlError extends Error {}
+export class XmlError extends Error {
+  /** Where in the text, from 1; undefined where the whole of it is meant. */
+  readonly place: { readonly line: number; readonly column: number } | undefined;
+
+  constructor(message: string, place?: XmlError["place"]) {
+    super(message);
+    this.place = place;
+  }
+}
 
 export interface XmlElement {
   /** Without prefix. */
@@ -20,6 +28,15 @@ export interface XmlElement {
   readonly attributes: readonly XmlAttribute[];
   /** Elements and pieces of text, in order. */
   readonly children: readonly (XmlElement | string)[];
+  /** Only where `parseXml` was asked for it. */
+  readonly source?: XmlSource;
+}
+
+/** What a description in XML needs besides: where an element stands, and what a prefix in a value of its attributes means. */
+interface XmlSource {
+  /** In characters, from 0. */
+  readonly offset: number;
+  readonly prefixes: ReadonlyMap<string, string>;
 }
 
 interface XmlAttribute {
@@ -46,7 +63,13 @@ const ATTRIBUTES = ":@";
 let parser: XMLParser | null = null;
 
 function xmlParser(): XMLParser {
-  parser ??= new (fastXml().XMLParser)({
+  parser ??= newParser(false);
+  return parser;
+}
+
+function newParser(withSource: boolean): XMLParser {
+  return new (fastXml().XMLParser)({
+    captureMetaData: withSource,
     preserveOrder: true,
     ignoreAttributes: false,
     attributeNamePrefix: ATTRIBUTE,
@@ -62,22 +85,27 @@ function xmlParser(): XMLParser {
     maxNestedTags: MAX_DEPTH,
     jPath: false,
   });
-  return parser;
 }
 
 /**
  * The root element of a document.
  *
  * @param limit in characters
+ * @param withSource whether elements say where they stand
  * @throws XmlError with a message for people; it may quote the document
  */
-export function parseXml(text: string, limit = XML_LIMIT): XmlElement {
+export function parseXml(text: string, limit = XML_LIMIT, withSource = false): XmlElement {
   if (text.length > limit) throw new XmlError(`it is longer than ${limit} characters`);
   limitTags(text, Math.floor(limit / BYTES_PER_TAG));
   refuseDeclarations(text);
   const valid = fastXml().XMLValidator.validate(text);
-  if (valid !== true) throw new XmlError(`${valid.err.msg} (line ${valid.err.line})`);
-  const roots = parseNodes(text).map((node) => elementOf(node, NO_PREFIXES));
+  if (valid !== true) {
+    const { msg, line, col } = valid.err;
+    throw new XmlError(`${msg} (line ${line})`, { line, column: Math.max(col ?? 1, 1) });
+  }
+  const roots = parseNodes(text, withSource ? newParser(true) : xmlParser()).map((node) =>
+    elementOf(node, NO_PREFIXES),
+  );
   const root = roots[0];
   if (roots.length !== 1 || root === undefined) throw new XmlError("it must have exactly one root element");
   if (!text.trimEnd().endsWith(">")) throw new XmlError("there is text after the root element");
@@ -86,9 +114,9 @@ export function parseXml(text: string, limit = XML_LIMIT): XmlElement {
 
 type ParsedNode = Readonly<Record<string, unknown>>;
 
-function parseNodes(text: string): ParsedNode[] {
+function parseNodes(text: string, parser: XMLParser): ParsedNode[] {
   try {
-    return xmlParser().parse(text) as ParsedNode[];
+    return parser.parse(text) as ParsedNode[];
   } catch (error) {
     throw new XmlError(error instanceof Error ? error.message : "it cannot be parsed");
   }
@@ -135,12 +163,20 @@ function elementOf(node: ParsedNode, outer: Prefixes): XmlElement {
   const key = Object.keys(node).find((name) => name.startsWith(ELEMENT));
   if (key === undefined) throw new XmlError("there is text outside the root element");
   const name = key.slice(ELEMENT.length);
-  return {
+  const element: XmlElement = {
     name: localName(name),
     namespace: namespaceOf(name, prefixes, true),
     attributes: attributesOf(attributes, prefixes),
     children: childrenOf(node[key] as ParsedNode[], prefixes),
   };
+  const offset = offsetOf(node);
+  return offset === undefined ? element : { ...element, source: { offset, prefixes } };
+}
+
+/** Known to a parser that was told to keep it. */
+function offsetOf(node: ParsedNode): number | undefined {
+  const key = fastXml().XMLParser.getMetaDataSymbol() as unknown as string;
+  return (node[key] as unknown as { startIndex?: number } | undefined)?.startIndex;
 }
 
 /** No two may have the same name in the same namespace, whatever their prefixes (Namespaces in XML 1.0 §6.3). */

@@ -22,6 +22,24 @@ export function readTrusted(
 ): { readonly text: string } | { readonly problem: string } {
   const given = givenContent(path);
   if (given !== undefined) return { text: given };
+  const read = readBytes(path, maxSize, root, owner);
+  if ("problem" in read) return read;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(read.bytes);
+    keepContent(path, text);
+    return { text };
+  } catch {
+    return { problem: `${path} is not in UTF-8` };
+  }
+}
+
+/** The same for bytes of any kind. */
+export function readBytes(
+  path: string,
+  maxSize: number,
+  root: boolean,
+  owner?: number,
+): { readonly bytes: Buffer } | { readonly problem: string } {
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -39,13 +57,8 @@ export function readTrusted(
       read = readSync(file, buffer, length, buffer.length - length, null);
     }
     if (length > maxSize) return { problem: `${path} is larger than ${maxSize} bytes` };
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
-      buffer.subarray(0, length),
-    );
-    keepContent(path, text);
-    return { text };
+    return { bytes: buffer.subarray(0, length) };
   } catch (error) {
-    if (error instanceof TypeError) return { problem: `${path} is not in UTF-8` };
     return { problem: whyUnreadable(path, error) };
   } finally {
     closeSync(file);

@@ -18,6 +18,15 @@ const REQUIREMENTS = {
     isMet: () => runs("php", ["-r", "exit(extension_loaded('soap') ? 0 : 1);"]),
     remedy: "need PHP with SOAP: apt-get install -y php-cli php-soap",
   },
+  spyne: {
+    isMet: () => runs("/usr/bin/python3", ["-c", "import spyne, lxml"]),
+    remedy: "need Spyne: apt-get install -y python3-spyne python3-lxml",
+  },
+  prism: {
+    isMet: () => process.env.PFXBRIDGE_PRISM !== undefined,
+    remedy:
+      "need Prism: npm install --prefix FOLDER @stoplight/prism-cli@5.14, and PFXBRIDGE_PRISM=FOLDER/node_modules/.bin/prism",
+  },
   redis: {
     isMet: () => runs("redis-server", ["--version"]) && runs("redis-cli", ["--version"]),
     remedy: "need Redis: apt-get install -y redis-server",

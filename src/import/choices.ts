@@ -1,0 +1,13 @@
+/** The places of a mapping at which somebody must choose, for the list at the end. */
+
+export interface Choice {
+  readonly line: number;
+  readonly what: string;
+}
+
+export function choicesIn(text: string): readonly Choice[] {
+  return text.split("\n").flatMap((line, index) => {
+    const what = /^\s*# CHOOSE: (.*)$/.exec(line)?.[1];
+    return what === undefined ? [] : [{ line: index + 1, what }];
+  });
+}

@@ -1,0 +1,40 @@
+/** A document's security schemes as lines of a service's configuration. */
+import { oneLine } from "../../text/one-line.ts";
+import { fieldsOf, items, member, type Place, textOf } from "./tree.ts";
+
+/** The lines for the first way that the operation names; those that only a comment can say begin with `#`. */
+export function authLines(root: Place, operation: Place, swagger: boolean): readonly string[] {
+  const ways = items(member(operation, "security") ?? member(root, "security"));
+  const schemes = swagger
+    ? member(root, "securityDefinitions")
+    : member(root, "components", "securitySchemes");
+  const [first] = ways;
+  if (first === undefined || schemes === undefined) return [];
+  const names = Object.keys(fieldsOf(first.value) ?? {});
+  const lines = names.flatMap((name) => {
+    const scheme = member(schemes, name);
+    return scheme === undefined ? [] : [schemeLine(name, scheme)];
+  });
+  return ways.length > 1 ? [...lines, "# The description names other ways, too."] : lines;
+}
+
+function schemeLine(name: string, scheme: Place): string {
+  const type = textOf(scheme, "type") ?? "";
+  const kind = (textOf(scheme, "scheme") ?? "").toLowerCase();
+  const what = `# security scheme ${oneLine(name, 60)}`;
+  if (type === "basic" || (type === "http" && kind === "basic")) {
+    return `auth: { basic: { username: NAME, password: { file: PATH } } }    ${what}`;
+  }
+  if (type === "http" && kind === "bearer") return `auth: { bearer: { file: PATH } }    ${what}`;
+  if (type === "apiKey" && textOf(scheme, "in") === "header") {
+    return `headers: { ${JSON.stringify(oneLine(textOf(scheme, "name") ?? "", 60))}: { file: PATH } }    ${what}`;
+  }
+  if (type === "apiKey") {
+    const place = textOf(scheme, "in") ?? "";
+    return `secrets: { api_key: { file: PATH } }    ${what}: in the ${oneLine(place, 20)}, ${oneLine(textOf(scheme, "name") ?? "", 60)}: \${secret.api_key} in the mapping`;
+  }
+  if (type === "mutualTLS") return `tls: { cert: PATH, key: PATH }    ${what}`;
+  const flow = member(scheme, "flows", "clientCredentials") ?? scheme;
+  const where = textOf(flow, "tokenUrl") ?? textOf(scheme, "openIdConnectUrl") ?? "";
+  return `# auth: as the description says, ${oneLine(type, 30)}${where === "" ? "" : ` with ${oneLine(where, 200)}`}`;
+}
