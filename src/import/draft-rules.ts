@@ -3,7 +3,7 @@
  * until somebody says what it means. And the examples that show it.
  */
 
-import { fillReply, sampleOf, UNDECIDED } from "./fill.ts";
+import { fillReply, sampleOf, UNDECIDED, withoutExpressions } from "./fill.ts";
 import { type Decision, likelyDecision, type Meaning, meaningOf } from "./guess-decision.ts";
 import type { Reply } from "./operation.ts";
 import type { Scalar, Step, Way } from "./shape.ts";
@@ -129,7 +129,7 @@ function ruleOf(answer: Answer, decision: Decision, reply: Reply): Item {
   return {
     value: failure(
       answer.when,
-      `nobody has chosen yet what it means that ${answer.what.replaceAll("${", "$ {")}`,
+      `nobody has chosen yet what it means that ${withoutExpressions(answer.what)}`,
     ),
     above: [line],
   };

@@ -1,7 +1,7 @@
 /** An operation as a mapping to start from: what is known is written down, what is not is marked with `# CHOOSE:`. */
 import { SOAP_NAMESPACES } from "../mapping/render/envelope.ts";
 import { draftRules, yamlOf } from "./draft-rules.ts";
-import { type Filled, type Findings, fillCall, sampleOf, UNDECIDED } from "./fill.ts";
+import { type Filled, type Findings, fillCall, sampleOf, UNDECIDED, withoutExpressions } from "./fill.ts";
 import { EXAMPLE_REQUEST } from "./guess-value.ts";
 import type { HttpBody, HttpCall, Operation, Parameter, SoapCall } from "./operation.ts";
 import type { Member } from "./shape.ts";
@@ -133,7 +133,7 @@ function soapCall(call: SoapCall, findings: Findings): DraftCall {
   const template = body.template === "" ? "<!-- nothing -->\n" : body.template;
   const soap = new Table([
     entry("version", call.version),
-    call.action === "" ? null : entry("action", call.action.replaceAll("${", "$${")),
+    call.action === "" ? null : entry("action", withoutExpressions(call.action)),
     header.template === "" ? null : entry("header", header.template),
     entry("body", template, [
       ...choices.map((choice) => `${UNDECIDED}: ${comment(choice)}`),
@@ -225,7 +225,7 @@ type FilledParameter = { readonly parameter: Member; readonly value: Filled };
 
 function pathOf(path: string, filled: readonly FilledParameter[]): { template: string; sample: string } {
   const fillIn = (text: (value: Filled) => string) =>
-    path.replaceAll("${", "$${").replace(/\{([^{}]+)\}/g, (written, name: string) => {
+    withoutExpressions(path).replace(/\{([^{}]+)\}/g, (written, name: string) => {
       const found = filled.find(({ parameter }) => parameter.name === name);
       return found === undefined ? encodeURIComponent(written) : text(found.value);
     });
@@ -256,7 +256,7 @@ function fieldsEntry(key: string, filled: readonly FilledParameter[]): Entry | n
     key,
     new Table(
       filled.map(({ parameter, value }) =>
-        entry(parameter.name.replaceAll("${", "$${"), templateOf(value), aboveOf(parameter, value)),
+        entry(withoutExpressions(parameter.name), templateOf(value), aboveOf(parameter, value)),
       ),
     ),
   );
@@ -310,7 +310,7 @@ function templateOf(filled: Filled): Yaml {
     case "object":
       return new Table(
         filled.members.map(({ member, value }) =>
-          entry(member.name.replaceAll("${", "$${"), templateOf(value), aboveOf(member, value)),
+          entry(withoutExpressions(member.name), templateOf(value), aboveOf(member, value)),
         ),
       );
   }

@@ -177,7 +177,12 @@ function namesOf(way: Way): string[] {
 
 /** A literal in a mapping's text: `${` in it is no expression. */
 function literal(value: Scalar): Scalar {
-  return typeof value === "string" ? value.replaceAll("${", "$${") : value;
+  return typeof value === "string" ? withoutExpressions(value) : value;
+}
+
+/** Text of a description for a mapping, in which `${` would begin an expression. */
+export function withoutExpressions(text: string): string {
+  return text.replaceAll("${", () => "$${");
 }
 
 function typeName(shape: Shape): string {

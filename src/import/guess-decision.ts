@@ -113,7 +113,11 @@ function decisionScore({ way, shape }: Leaf): number {
 /** The last name counts; those on the way a little. */
 function nameScore(way: Way, known: Readonly<Record<string, number>>): number {
   const names = way.flatMap((step) => (step === "[0]" || step === "*" ? [] : [step.name]));
-  const score = (name: string) => Math.max(0, ...words(name).map((word) => known[word] ?? 0));
+  // A `decision_id` is none.
+  const score = (name: string) =>
+    /^(?:id|time|at|by|type)$/.test(words(name).at(-1) ?? "")
+      ? 0
+      : Math.max(0, ...words(name).map((word) => known[word] ?? 0));
   const last = score(names.at(-1) ?? "");
   const before = Math.max(0, ...names.slice(0, -1).map(score));
   return last === 0 ? (way.at(-1) === "*" ? before : Math.min(before, 1)) : last + Math.min(before, 1);

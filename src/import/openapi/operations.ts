@@ -231,7 +231,7 @@ function replyOf(
     responses.find(({ name }) => /^2\d\d$|^2XX$/i.test(name)) ??
     responses.find(({ name }) => name === "default");
   const denials = responses
-    .filter(({ name }) => /^40[134]$/.test(name))
+    .filter(({ name }) => /^40[34]$/.test(name))
     .map((item) => `${item.name} (${oneLine(textOf(item, "description") ?? "", 60)})`);
   if (response === undefined) {
     notes.push("The description has no reply with 2xx.");
