@@ -49,8 +49,10 @@ export async function wsdlOperations(source: string, documents: Documents): Prom
   };
 }
 
+/** Operations of the same name are told apart by their input's. */
 function namesOf(operation: PortOperation): string[] {
-  return [operation.name, `${operation.port}.${operation.name}`, longName(operation)];
+  const names = [operation.name, `${operation.port}.${operation.name}`, longName(operation)];
+  return operation.input === "" ? names : [...names, ...names.map((name) => `${name}:${operation.input}`)];
 }
 
 function longName({ service, port, name }: PortOperation): string {
@@ -129,6 +131,6 @@ function noSuch(source: string, name: string, known: readonly string[]): Error {
   const more = known.length > MOST_NAMED ? ` and ${known.length - MOST_NAMED} more` : "";
   return unusable(
     source,
-    `there is no operation "${excerpt(name)}"${suggestion(name, known)}. There are: ${known.slice(0, MOST_NAMED).map(excerpt).join(", ")}${more}`,
+    `there is no operation "${excerpt(name)}"${suggestion(name, known) || ";"} there are: ${known.slice(0, MOST_NAMED).map(excerpt).join(", ")}${more}`,
   );
 }

@@ -86,6 +86,19 @@ describe("a WSDL that cannot be read", () => {
   });
 });
 
+describe("a WSDL whose groups multiply", () => {
+  it("is read as far as is sensible", async () => {
+    const groups = Array.from(
+      { length: 11 },
+      (_, n) =>
+        `<x:group name="g${n}"><x:sequence>${n === 10 ? "" : `<x:group ref="t:g${n + 1}"/>`.repeat(10)}</x:sequence></x:group>`,
+    );
+    const schema = `<x:schema targetNamespace="urn:t">${groups.join("")}<x:element name="Q"><x:complexType><x:group ref="t:g0"/></x:complexType></x:element></x:schema>`;
+    const file = await written(service(schema, '<part name="a" element="t:Q"/>'));
+    expect(await drafted("wsdl", file, "check")).toContain("<m:Q");
+  });
+});
+
 describe("an OpenAPI document that cannot be read", () => {
   it.each([
     ["that is no YAML", "openapi: 3.0.0\npaths: {a: [}", /^FILE:2:\d+: error: expected JSON or YAML; /],
@@ -113,6 +126,22 @@ describe("an OpenAPI document that cannot be read", () => {
     ],
   ])("%s", async (_, text, expected) => {
     expect(await message("openapi", text)).toMatch(expected);
+  });
+
+  it("is not swamped by parts that multiply", async () => {
+    const schemas = Object.fromEntries(
+      Array.from({ length: 11 }, (_, n) => [
+        `s${n}`,
+        n === 10 ? { type: "string" } : { allOf: Array(10).fill({ $ref: `#/components/schemas/s${n + 1}` }) },
+      ]),
+    );
+    const post = {
+      operationId: "check",
+      requestBody: { content: { "application/json": { schema: { $ref: "#/components/schemas/s0" } } } },
+      responses: {},
+    };
+    const text = JSON.stringify({ openapi: "3.0.0", paths: { "/check": { post } }, components: { schemas } });
+    expect(await drafted("openapi", await written(text), "check")).toContain("path: /check");
   });
 
   it("says where a reference leads to nothing, or round in a circle", async () => {

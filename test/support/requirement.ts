@@ -3,6 +3,10 @@
  * line that says what to install; with PFXBRIDGE_E2E=required a skip is a failure instead.
  */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+
+/** Where Debian keeps the libraries of Java. */
+export const JAVA = "/usr/share/java";
 
 interface Requirement {
   readonly isMet: () => boolean;
@@ -21,6 +25,10 @@ const REQUIREMENTS = {
   spyne: {
     isMet: () => runs("/usr/bin/python3", ["-c", "import spyne, lxml"]),
     remedy: "need Spyne: apt-get install -y python3-spyne python3-lxml",
+  },
+  axis: {
+    isMet: () => existsSync(`${JAVA}/axis.jar`) && runs("java", ["-version"]),
+    remedy: "need Apache Axis: apt-get install -y libaxis-java default-jre-headless",
   },
   prism: {
     isMet: () => process.env.PFXBRIDGE_PRISM !== undefined,

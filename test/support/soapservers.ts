@@ -6,7 +6,7 @@
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { listen } from "soap";
 import { startDaemon } from "./daemon.ts";
 import { freePort, temporaryFolder } from "./temporary.ts";
@@ -37,7 +37,12 @@ export async function startXacmlServer(version: "2.0" | "3.0"): Promise<SoapServ
   return startPhp("xacml.php", await readFile(description, "utf8"), { XACML_VERSION: version });
 }
 
-async function startPhp(script: string, wsdlText: string, env: Record<string, string>): Promise<SoapServer> {
+/** @param script in this folder, or an absolute path */
+export async function startPhp(
+  script: string,
+  wsdlText: string,
+  env: Record<string, string>,
+): Promise<SoapServer> {
   const folder = await temporaryFolder();
   const description = join(folder.path, "service.wsdl");
   await writeFile(description, wsdlText);
@@ -45,7 +50,7 @@ async function startPhp(script: string, wsdlText: string, env: Record<string, st
   const url = `http://127.0.0.1:${port}${PATH}`;
   const daemon = await startDaemon({
     command: "php",
-    parameters: ["-S", `127.0.0.1:${port}`, join(import.meta.dirname, script)],
+    parameters: ["-S", `127.0.0.1:${port}`, resolve(import.meta.dirname, script)],
     env: { ...env, WSDL: description },
     ready: () => fetch(`${url}?wsdl`),
   });

@@ -9,6 +9,8 @@ export type Direction = "call" | "reply";
 
 const DEEPEST = 12;
 const MOST_MEMBERS = 2000;
+/** Schemas looked at for one message: parts of parts multiply. */
+const MOST_SCHEMAS = 20_000;
 
 export function shapeOf(schema: Place | undefined, direction: Direction): Shape {
   return schema === undefined ? OPEN : new JsonShapes(direction).shape(schema, 0, []);
@@ -17,6 +19,7 @@ export function shapeOf(schema: Place | undefined, direction: Direction): Shape 
 class JsonShapes {
   readonly #direction: Direction;
   #members = 0;
+  #schemas = 0;
 
   constructor(direction: Direction) {
     this.#direction = direction;
@@ -25,7 +28,8 @@ class JsonShapes {
   shape(schema: Place, depth: number, within: readonly string[]): Shape {
     const fields = fieldsOf(schema.value);
     const own = identity(schema);
-    if (fields === undefined || depth > DEEPEST || within.includes(own)) return OPEN;
+    if (fields === undefined || depth > DEEPEST || this.#schemas++ > MOST_SCHEMAS || within.includes(own))
+      return OPEN;
     const inside = [...within, own];
     const parts = items(member(schema, "allOf"));
     if (parts.length > 0) return this.#all(schema, parts, depth, inside);

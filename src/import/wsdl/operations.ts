@@ -36,6 +36,8 @@ export interface PortOperation {
   readonly service: string;
   readonly port: string;
   readonly name: string;
+  /** The name of its input, which tells operations of the same name apart (WSDL 1.1 §2.4.5); empty where it has none. */
+  readonly input: string;
   readonly version: SoapVersion;
   /** `document/literal`, `rpc/encoded` … */
   readonly style: string;
@@ -148,11 +150,13 @@ class Definitions {
     return childrenOf(binding.element, WSDL, "operation").map((element) => {
       const body = bodyOf(element, "input");
       const own = soapChild(element, "operation")?.element;
+      const inputName = inputNameOf(element);
       const operationStyle = (own && attributeOf(own, "style")) ?? style;
       const use = (body && attributeOf(body, "use")) ?? "literal";
       return {
         ...names,
         name: attributeOf(element, "name") ?? "",
+        input: inputName,
         style: `${operationStyle}/${use}`,
         read: () =>
           this.#operation({
@@ -171,9 +175,11 @@ class Definitions {
   #operation(of: BoundOperation): Operation {
     const name = attributeOf(of.operation.element, "name") ?? "";
     const portType = this.#find("portType", attributeOf(of.binding.element, "type") ?? "", of.binding);
-    const abstract = childrenOf(portType.element, WSDL, "operation").find(
+    const named = childrenOf(portType.element, WSDL, "operation").filter(
       (operation) => attributeOf(operation, "name") === name,
     );
+    const input = inputNameOf(of.operation.element);
+    const abstract = named.find((operation) => inputNameOf(operation) === input) ?? named[0];
     if (abstract === undefined) {
       throw elementProblem(
         of.operation.schema.xml,
@@ -312,6 +318,11 @@ function partMember(shapes: XsdShapes, part: Declaration): Member {
     element,
     `expected an element or a type for the part "${excerpt(name)}"`,
   );
+}
+
+function inputNameOf(operation: XmlElement): string {
+  const input = childOf(operation, WSDL, "input");
+  return (input && attributeOf(input, "name")) ?? "";
 }
 
 function soapChild(

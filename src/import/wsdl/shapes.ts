@@ -22,12 +22,15 @@ const WSDL = "http://schemas.xmlsoap.org/wsdl/";
 const DEEPEST = 12;
 /** Members of one message, all in all. */
 const MOST_MEMBERS = 2000;
+/** Sequences, groups and the like with them: groups of groups multiply. */
+const MOST_PARTICLES = 20_000;
 
 export class XsdShapes {
   readonly #schemas: Schemas;
   /** Whether types are written with the elements (rpc/encoded). */
   readonly #encoded: boolean;
   #members = 0;
+  #particles = 0;
   readonly #open: string[] = [];
 
   constructor(schemas: Schemas, encoded: boolean) {
@@ -191,7 +194,7 @@ export class XsdShapes {
   /** The members of a sequence, choice, group and the like. */
   #collect(schema: Schema, holder: XmlElement, required: boolean, depth: number, members: Member[]): void {
     for (const child of childrenOf(holder, XSD)) {
-      if (this.#members > MOST_MEMBERS) return;
+      if (this.#members > MOST_MEMBERS || this.#particles++ > MOST_PARTICLES) return;
       const needed = required && attributeOf(child, "minOccurs") !== "0";
       switch (child.name) {
         case "element":
