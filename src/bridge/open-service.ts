@@ -5,6 +5,7 @@ import type { StorePool } from "../cache/store-pool.ts";
 import type { ServiceConfig } from "../config/config.ts";
 import { SecretWatch } from "../config/secret-watch.ts";
 import { Asking } from "../decision/ask.ts";
+import { fairness } from "../decision/fairness.ts";
 import { Refresher } from "../decision/refresher.ts";
 import type { Service } from "../decision/service.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
@@ -51,6 +52,7 @@ export async function openService(
     upstream,
     secrets,
     caller: config.batch === undefined ? upstream : openBatcher(upstream, config.batch, name, log),
+    fairness: fairness(config.fair),
     cache,
     releaseStore: async () => {
       if (cache !== null) await stores.release(cache.store);

@@ -62,7 +62,7 @@ export async function serviceStatus(service: Service, running: Running): Promise
 
 /** As on_failure of the service says; a route may have its own. */
 function defaultAction({ onFailure }: Service, cause: Cause): string | null {
-  return answerTo(onFailure, cause, "${request_id}");
+  return answerTo(onFailure, { cause }, "${request_id}");
 }
 
 function troubleOf(

@@ -59,6 +59,9 @@ export interface ControlConfig extends ControlSocket {
   readonly formerState?: string;
 }
 
+/** Attributes that one asker can be told from another by. */
+export type FairBy = "client_address" | "sasl_username";
+
 export interface ServiceConfig {
   readonly name: string;
   /** At least one; tried in this order. */
@@ -78,6 +81,8 @@ export interface ServiceConfig {
     readonly openFor: number;
   };
   readonly maxInFlight: number | "auto";
+  /** By what one asker is told from another, so that none gets more than a share; false: nobody is. */
+  readonly fair: FairBy | false;
   /** Calls at once on a connection of HTTP/1.1. */
   readonly pipelining: number;
   readonly http2: boolean;

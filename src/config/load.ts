@@ -11,6 +11,7 @@ import type { Config, LogConfig } from "./config.ts";
 import { readControl } from "./control.ts";
 import { readListeners } from "./listeners.ts";
 import { Masker } from "./masker.ts";
+import { warnOfProvoked } from "./provoked.ts";
 import { Report } from "./report.ts";
 import { readRoutes } from "./routes.ts";
 import { configSchema, type RawConfig } from "./schema.ts";
@@ -45,6 +46,7 @@ async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>):
   const control = raw.control === undefined ? undefined : readControl(raw.control, listeners, report, masker);
   const { services, named } = await readServices(raw.services, control?.state, report, masker);
   const routes = readRoutes(raw.routes, named, report);
+  warnOfProvoked(raw, services, routes, report);
   checkOffline(raw, report);
   if (raw.group !== undefined && raw.user === undefined) {
     report.error(["group"], '"group" is of use only together with "user"', { key: true });

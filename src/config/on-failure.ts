@@ -3,23 +3,26 @@
  *
  * Read once into an answer for each cause, so that a request in trouble only looks it up.
  */
-import { CAUSES, type Cause } from "../model/failure.ts";
+import { CAUSES, type Cause, type Failure } from "../model/failure.ts";
 import type { Path } from "../source/position.ts";
 import { readAction } from "./action.ts";
 import type { Report } from "./report.ts";
 import type { RawOnFailure } from "./schema.ts";
 
 /**
- * The answer for each cause: null closes the connection without a reply; else the pieces of an action, between
- * which the request_id goes.
+ * The answer for each cause, and for an overload that who asks has brought about himself: null closes the connection without a
+ * reply; else the pieces of an action, between which the request_id goes.
  */
-export type OnFailure = Readonly<Record<Cause, readonly string[] | null>>;
+export type OnFailure = Readonly<Record<Cause | "own_overload", Answer>>;
 
 /** DEFER, not DEFER_IF_PERMIT: that one bounces mail where the bridge grants relaying. */
 const CLOSED = ["DEFER 4.3.0 Authorization service unavailable, please try again later"] as const;
 const OPEN = ["DUNNO"] as const;
 
-/** Causes that only the service's condition brings about. The others could be provoked by a sender. */
+/**
+ * Causes that speak of the service's condition. The others can be provoked by a single request; so can `timeout` and `http_5xx`, but
+ * only by one that the service itself is not up to.
+ */
 export const NOT_PROVOKED: ReadonlySet<Cause> = new Set([
   "unreachable",
   "timeout",
@@ -29,7 +32,7 @@ export const NOT_PROVOKED: ReadonlySet<Cause> = new Set([
   "offline",
 ]);
 
-export const FAIL_CLOSED: OnFailure = forEachCause(() => CLOSED);
+export const FAIL_CLOSED: OnFailure = { ...forEachCause(() => CLOSED), own_overload: CLOSED };
 
 /** What is wrong with an `on_failure`: the path below it, and where in the text. */
 interface OnFailureProblem {
@@ -48,19 +51,23 @@ export function parseOnFailure(
   raw: RawOnFailure,
 ): { readonly onFailure: OnFailure } | { readonly problems: readonly OnFailureProblem[] } {
   const problems: OnFailureProblem[] = [];
-  const read = (text: string, cause: Cause, named: boolean, path: readonly string[]) => {
-    const answer = parseAnswer(text, cause, named);
+  const read = (text: string, cause: Cause, opens: boolean, path: readonly string[]) => {
+    const answer = parseAnswer(text, cause, opens);
     if (answer === null || !("message" in answer)) return answer;
     // A text for every cause is wrong for each of them; it is said once.
     if (!problems.some((problem) => problem.path.join() === path.join())) problems.push({ path, ...answer });
     return CLOSED;
   };
   const table = typeof raw === "string" ? { default: raw } : raw;
-  const onFailure = forEachCause((cause) => {
+  const answer = (cause: Cause, opens: boolean) => {
     const own = table[cause];
     if (own !== undefined) return read(own, cause, true, [cause]);
-    return read(table.default ?? "fail-closed", cause, false, typeof raw === "string" ? [] : ["default"]);
-  });
+    return read(table.default ?? "fail-closed", cause, opens, typeof raw === "string" ? [] : ["default"]);
+  };
+  const onFailure: OnFailure = {
+    ...forEachCause((cause) => answer(cause, NOT_PROVOKED.has(cause))),
+    own_overload: answer("overload", false),
+  };
   return problems.length === 0 ? { onFailure } : { problems };
 }
 
@@ -75,20 +82,25 @@ export function readOnFailure(raw: RawOnFailure, path: Path, report: Report): On
 }
 
 /** The action for a failure; null: close the connection without a reply. */
-export function answerTo(onFailure: OnFailure, cause: Cause, requestId: string): string | null {
-  const pieces = onFailure[cause];
+export function answerTo(
+  onFailure: OnFailure,
+  { cause, provoked }: Pick<Failure, "cause" | "provoked">,
+  requestId: string,
+): string | null {
+  const pieces = onFailure[provoked && cause === "overload" ? "own_overload" : cause];
   if (pieces === null) return null;
   return pieces.length === 1 ? (pieces[0] ?? null) : pieces.join(requestId);
 }
 
 type Answer = readonly string[] | null;
 
-function parseAnswer(text: string, cause: Cause, named: boolean): Answer | Omit<OnFailureProblem, "path"> {
+/** @param opens whether `fail-open` covers it */
+function parseAnswer(text: string, cause: Cause, opens: boolean): Answer | Omit<OnFailureProblem, "path"> {
   switch (text) {
     case "fail-closed":
       return CLOSED;
     case "fail-open":
-      return named || NOT_PROVOKED.has(cause) ? OPEN : CLOSED;
+      return opens ? OPEN : CLOSED;
     case "postfix-default":
       return null;
     default:
@@ -115,6 +127,6 @@ function parseTemplate(text: string, cause: Cause): readonly string[] | Omit<OnF
 
 const EXAMPLE_REQUEST_ID = "00000000-0000-4000-8000-000000000000";
 
-function forEachCause(answer: (cause: Cause) => Answer): OnFailure {
+function forEachCause(answer: (cause: Cause) => Answer): Readonly<Record<Cause, Answer>> {
   return Object.fromEntries(CAUSES.map((cause) => [cause, answer(cause)])) as Record<Cause, Answer>;
 }

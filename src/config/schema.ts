@@ -74,6 +74,11 @@ const service = z.strictObject({
   max_in_flight: z
     .union([whole(1, 100_000), z.literal("auto")], { error: "expected a number from 1 to 100000, or auto" })
     .default(256),
+  fair: z
+    .union([z.enum(["client_address", "sasl_username"]), z.literal(false)], {
+      error: "expected client_address, sasl_username or false",
+    })
+    .default("client_address"),
   pipelining: whole(1, 100).default(1),
   http2: z.boolean().default(false),
   max_reply_size: size().default(1024 * 1024),

@@ -22,6 +22,7 @@ import type { Failure } from "../model/failure.ts";
 import { after, type MaybePromise } from "../model/maybe-promise.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import { Deadline } from "../time/deadline.ts";
+import type { Asker } from "../upstream/asker.ts";
 import type { CallResult } from "../upstream/call.ts";
 import type { Trace as UpstreamTrace } from "../upstream/options.ts";
 import type { Answer, Service } from "./service.ts";
@@ -39,7 +40,7 @@ const WORTH_A_CALL = 50;
 const AFTERWARDS = 25;
 
 /** One request on its way through a service. */
-export class Asking {
+export class Asking implements Asker {
   readonly #service: Service;
   readonly #request: PolicyRequest;
   readonly #onFailure: OnFailure;
@@ -54,6 +55,14 @@ export class Asking {
     const time = stressed ? service.stressDeadline : service.deadline;
     this.#deadline = new Deadline(request.startedAt + time - performance.now());
     this.#trace = trace;
+  }
+
+  get subject(): string {
+    return this.#service.fairness.subjectOf(this.#request);
+  }
+
+  get blamed(): readonly string[] {
+    return this.#service.fairness.blamedOf(this.#request);
   }
 
   /** Never throws nor rejects: what goes wrong in here is a fault of the bridge, and on_failure answers. */
@@ -151,18 +160,28 @@ export class Asking {
   /** Identical calls in flight are one call; its reply answers each by the rules anew. */
   async #joinOrCall(call: UpstreamRequest, key: string): Promise<CallResult<Answer>> {
     const { flights, cache } = this.#service;
+    const own = async (): Promise<CallResult<Answer>> => {
+      const made = await this.#call(call);
+      if (!isFailure(made.answer)) cache?.keep(key, made.answer.reply, made.answer.verdict, this.#request);
+      return made;
+    };
     for (;;) {
       const epoch = cache?.epoch ?? 0;
-      const { result, joined } = await flights.fly(key, epoch, this.#deadline, JOINED_LATE, async () => {
-        const own = await this.#call(call);
-        if (!isFailure(own.answer)) cache?.keep(key, own.answer.reply, own.answer.verdict, this.#request);
-        return own;
-      });
+      const { result, joined } = await flights.fly(
+        key,
+        this.subject,
+        epoch,
+        this.#deadline,
+        JOINED_LATE,
+        own,
+      );
       if (joined === null || result === JOINED_LATE) return result;
       if (isFailure(result.answer)) {
-        // It may have failed only because the other's time was up before ours.
-        const isCut = endedByTime(result.answer) && joined.isReached;
-        if (isCut && this.#deadline.remaining() >= WORTH_A_CALL) continue;
+        const isWorthACall = this.#deadline.remaining() >= WORTH_A_CALL;
+        // It may have failed only because the other has had his share, or because the other's time was up before ours.
+        if (isWorthACall && joined.by !== this.subject && wasNotMade(result.answer)) return own();
+        const isCut = endedByTime(result.answer) && joined.deadline.isReached;
+        if (isCut && isWorthACall) continue;
         return result;
       }
       return { ...result, answer: await this.#reinterpret(result.answer) };
@@ -194,7 +213,7 @@ export class Asking {
 
   #callOnce(call: UpstreamRequest): Promise<CallResult<Answer>> {
     const { caller } = this.#service;
-    return caller.call(call, this.#request.id, this.#deadline, this.#interpret, this.#trace);
+    return caller.call(call, this.#request.id, this.#deadline, this.#interpret, this, this.#trace);
   }
 
   readonly #interpret = (reply: UpstreamReply): MaybePromise<Answer | Failure> => {
@@ -229,7 +248,7 @@ export class Asking {
   }
 
   #failed(failure: Failure, calls: Calls = NO_CALLS): Decision {
-    const action = answerTo(this.#onFailure, failure.cause, this.#request.id);
+    const action = answerTo(this.#onFailure, failure, this.#request.id);
     return this.#end(action, "default", calls, undefined, failure);
   }
 
@@ -268,6 +287,10 @@ export class Asking {
 type Calls = Pick<CallResult<Answer>, "attempts" | "status">;
 
 const NO_CALLS: Calls = { attempts: 0 };
+
+function wasNotMade({ cause }: Failure): boolean {
+  return cause === "overload" || cause === "circuit_open";
+}
 
 function endedByTime({ cause }: Failure): boolean {
   return cause === "timeout" || cause === "overload";

@@ -31,7 +31,7 @@ export function decide(policy: Policy, request: PolicyRequest, trace?: Trace): M
   if (isFailure(route)) {
     const { target } = route.route;
     const onFailure = "service" in target ? target.onFailure : FAIL_CLOSED;
-    const action = answerTo(onFailure, route.cause, request.id);
+    const action = answerTo(onFailure, route, request.id);
     return { ...UNASKED, action, source: "default", cause: route.cause, detail: route.detail };
   }
   trace?.onRoute(route);

@@ -9,6 +9,7 @@ import type { UpstreamReply } from "../model/exchange.ts";
 import type { Caller } from "../upstream/authzen-batch.ts";
 import type { CallResult } from "../upstream/call.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { Fairness } from "./fairness.ts";
 import type { Refresher } from "./refresher.ts";
 
 /** A reply that a rule has answered. */
@@ -25,6 +26,8 @@ export interface Service {
   readonly secrets: SecretWatch;
   /** Puts the calls to `upstream`: one by one, or several as one. */
   readonly caller: Caller;
+  /** Who is one asker. */
+  readonly fairness: Fairness;
   /** Null: nothing is remembered. */
   readonly cache: DecisionCache | null;
   /** Lets go of the store of `cache`. */

@@ -29,6 +29,25 @@ export function parseNetwork(cidr: string): Network | null {
   return bits < 0 ? networkTest(written, Number(prefix)) : networkTest(base, bits);
 }
 
+/**
+ * What one host, or the network that one customer has, is known by: an IPv4 address itself, of an IPv6 address its first 64 bits
+ * (RFC 6177), and what is no address as it is.
+ *
+ *     siteOf("2001:db8:0:7::25")    // "2001:db8:0:7::/64"
+ *     siteOf("::ffff:192.0.2.1")    // "192.0.2.1"
+ */
+export function siteOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const written = groupsOf(address);
+  if (written === null) return address;
+  const groups = unmapped(written);
+  if (groups.length === 2) return groups.flatMap((group) => [group >> 8, group & 0xff]).join(".");
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(":")}::/64`;
+}
+
 function networkTest(base: Groups, bits: number): Network {
   const masks = base.map(
     (_, index) => (0xffff << (16 - Math.min(16, Math.max(0, bits - index * 16)))) & 0xffff,

@@ -27,6 +27,8 @@ export interface Failure {
   readonly status?: number;
   /** It says nothing of the service's condition, so that no circuit counts it. */
   readonly blameless?: true;
+  /** Who asked has brought it about, whatever the cause as a rule speaks of. */
+  readonly provoked?: true;
   /** From a reply's Retry-After: milliseconds to wait before another attempt (RFC 9110 §10.2.3). */
   readonly retryAfter?: number;
 }

@@ -41,7 +41,8 @@ export interface AttemptTarget {
 /** Who makes attempts and hears how each ends: once, and in the same turn if it cannot even be sent. */
 export interface AttemptOwner {
   onReply(reply: UpstreamReply, milliseconds: number): void;
-  onFailure(failure: Failure, milliseconds: number): void;
+  /** @param asked whether the service may have read the question by then, so that it may have failed because of it */
+  onFailure(failure: Failure, milliseconds: number, asked: boolean): void;
   /**
    * It ended unanswered in a way that says nothing of the service; asking again at once is safe.
    *
@@ -177,7 +178,11 @@ export class Attempt extends Timer implements Exchange, Progress {
     const failure = failureOf(error, this);
     const interrupted = failure.cause === "unreachable" && !this.replyBegun && this.#saysNothing(error);
     if (interrupted) this.#owner.onInterrupted(failure, this.#elapsed(), this.#moved(error));
-    else this.#owner.onFailure(failure, this.#elapsed());
+    else this.#owner.onFailure(failure, this.#elapsed(), this.#asked);
+  }
+
+  get #asked(): boolean {
+    return this.#abort !== null;
   }
 
   #moved(error: Error): boolean {
@@ -229,7 +234,7 @@ export class Attempt extends Timer implements Exchange, Progress {
     } else {
       this.#target.pool.giveUp(connection);
     }
-    this.#owner.onFailure(failure, this.#elapsed());
+    this.#owner.onFailure(failure, this.#elapsed(), this.#asked);
   }
 
   #end(): void {

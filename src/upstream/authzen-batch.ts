@@ -12,6 +12,7 @@ import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import { type Failure, isFailure } from "../model/failure.ts";
 import { isPlainObject } from "../model/plain-object.ts";
 import { Deadline } from "../time/deadline.ts";
+import { ANYBODY, type Asker, SEVERAL } from "./asker.ts";
 import type { CallResult, Interpret } from "./call.ts";
 import type { Trace } from "./options.ts";
 
@@ -22,6 +23,7 @@ export interface Caller {
     requestId: string,
     deadline: Deadline,
     interpret: Interpret<T>,
+    asker?: Asker,
     trace?: Trace,
   ): Promise<CallResult<T>>;
 }
@@ -46,6 +48,7 @@ interface Waiting {
   readonly request: UpstreamRequest;
   readonly requestId: string;
   readonly deadline: Deadline;
+  readonly asker: Asker;
   readonly entities: Entities;
   answer(reply: UpstreamReply): void;
   goAlone(): void;
@@ -68,23 +71,24 @@ export class Batcher implements Caller {
     requestId: string,
     deadline: Deadline,
     interpret: Interpret<T>,
+    asker: Asker = ANYBODY,
     trace?: Trace,
   ): Promise<CallResult<T>> {
     // One that is watched step by step is made alone.
     const entities =
       trace === undefined && performance.now() >= this.#pausedUntil ? entitiesOf(request) : null;
     if (entities === null) {
-      return this.#caller.call(request, requestId, deadline, interpret, trace);
+      return this.#caller.call(request, requestId, deadline, interpret, asker, trace);
     }
     return new Promise((resolve) => {
-      const goAlone = () => resolve(this.#caller.call(request, requestId, deadline, interpret));
+      const goAlone = () => resolve(this.#caller.call(request, requestId, deadline, interpret, asker));
       const answer = async (reply: UpstreamReply) => {
         const outcome = await Promise.resolve(reply)
           .then(interpret)
           .catch((error: Error): Failure => ({ cause: "bad_reply", detail: error.message }));
         resolve({ answer: outcome, status: reply.status, attempts: 1 });
       };
-      this.#enqueue({ request, requestId, deadline, entities, answer, goAlone });
+      this.#enqueue({ request, requestId, deadline, asker, entities, answer, goAlone });
     });
   }
 
@@ -120,7 +124,13 @@ export class Batcher implements Caller {
       body: `{"evaluations":[${calls.map(({ request: { body } }) => body).join(",")}]}`,
     };
     const deadline = new Deadline(left * BATCH_PART);
-    const { answer } = await this.#caller.call(request, first.requestId, deadline, evaluationsIn);
+    const { answer } = await this.#caller.call(
+      request,
+      first.requestId,
+      deadline,
+      evaluationsIn,
+      askerOf(calls),
+    );
     if (isFailure(answer) && (answer.cause === "http_4xx" || answer.cause === "bad_reply")) {
       this.#pausedUntil = performance.now() + PAUSE;
       this.#options.onRefused(answer.detail);
@@ -132,6 +142,12 @@ export class Batcher implements Caller {
       else call.answer(evaluation);
     }
   }
+}
+
+/** The one who asks all of them; else nobody is charged with what another asked, and what fails is asked alone. */
+function askerOf(calls: readonly Waiting[]): Asker {
+  const { asker } = calls[0]!;
+  return calls.every((call) => call.asker.subject === asker.subject) ? asker : SEVERAL;
 }
 
 /**

@@ -9,6 +9,7 @@
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import { type Failure, isFailure } from "../model/failure.ts";
 import type { Deadline } from "../time/deadline.ts";
+import type { Asker } from "./asker.ts";
 import { Attempt, type AttemptOwner, type AttemptTarget } from "./attempt.ts";
 import type { Authenticator, AuthHeaders } from "./auth.ts";
 import { type CallHeaders, namedTexts } from "./headers.ts";
@@ -53,6 +54,8 @@ const SAYS_TOO_MUCH: ReadonlySet<number> = new Set([429, 503]);
 /** Of one call, after which the next one is a failure like others. */
 const MOST_INTERRUPTIONS = 5;
 
+const NOBODY: readonly string[] = [];
+
 const INTERPRETATION_LATE: Failure = {
   cause: "timeout",
   detail: "the mapping had not finished with the reply when the deadline came",
@@ -68,6 +71,8 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   readonly #context: CallContext;
   readonly #request: UpstreamRequest;
   readonly #requestId: string;
+  readonly #asker: Asker;
+  readonly #subject: string;
   readonly #interpret: Interpret<T>;
   readonly #trace: Trace | undefined;
   readonly #done: (result: CallResult<T>) => void;
@@ -89,6 +94,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     requestId: string,
     deadline: Deadline,
     interpret: Interpret<T>,
+    asker: Asker,
     trace: Trace | undefined,
     done: (result: CallResult<T>) => void,
   ) {
@@ -97,6 +103,8 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     this.#requestId = requestId;
     this.deadline = deadline;
     this.#interpret = interpret;
+    this.#asker = asker;
+    this.#subject = asker.subject;
     this.#trace = trace;
     this.#done = done;
   }
@@ -106,7 +114,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 
   admits(): boolean {
-    return this.#context.endpoints.some(({ circuit }) => circuit.admits);
+    return this.#context.endpoints.some(({ circuit }) => circuit.admits(this.#subject));
   }
 
   get expectedLatency(): number {
@@ -145,7 +153,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
       this.#end(headers);
       return;
     }
-    const slot = this.#context.limiter.acquire(this.deadline);
+    const slot = this.#context.limiter.acquire(this.#subject, this.deadline);
     if (slot instanceof Promise) slot.then((granted) => this.#admit(granted, headers, true));
     else this.#admit(slot, headers, false);
   }
@@ -160,7 +168,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const inTime = this.deadline.remaining() > 0;
     const endpoint = inTime ? this.#admitted() : null;
     if (endpoint === null) {
-      this.#context.limiter.release("unknown");
+      this.#release("unknown");
       this.#end(inTime ? this.#circuitOpen() : waited ? this.#overload() : TOO_LATE);
       return;
     }
@@ -187,7 +195,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     for (let step = 1; step <= endpoints.length; step++) {
       const index = (this.#last + step) % endpoints.length;
       const endpoint = endpoints[index]!;
-      const permit = endpoint.circuit.admit();
+      const permit = endpoint.circuit.admit(this.#subject);
       if (permit === null) continue;
       this.#last = index;
       this.#permit = permit;
@@ -197,7 +205,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 
   onReply(reply: UpstreamReply, milliseconds: number): void {
-    this.#context.limiter.release(SAYS_TOO_MUCH.has(reply.status) ? "dropped" : milliseconds);
+    this.#release(SAYS_TOO_MUCH.has(reply.status) ? "dropped" : milliseconds);
     this.#status = reply.status;
     this.#trace?.onReply(this.#attempts, reply, milliseconds);
     let answer: T | Failure | Promise<T | Failure>;
@@ -219,7 +227,9 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   #interpreted(outcome: T | Failure, reply: UpstreamReply): void {
     // That the mapping's own code was late says nothing of the service.
     if (isFailure(outcome) && isRetryable(outcome) && outcome !== INTERPRETATION_LATE) {
-      this.#permit!.failed(outcome.detail);
+      // 429 and 408 speak of this asker, and anybody can bring them about.
+      if (outcome.cause === "http_4xx") this.#permit!.declined();
+      else this.#permit!.failed(outcome.detail, this.#asker.blamed);
       const pause = retryAfter(reply);
       this.#end(pause === undefined ? outcome : { ...outcome, retryAfter: pause });
     } else {
@@ -228,20 +238,25 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     }
   }
 
-  onFailure(failure: Failure, milliseconds: number): void {
+  onFailure(failure: Failure, milliseconds: number, asked: boolean): void {
     const dropped = failure.cause === "timeout" && failure.blameless !== true;
-    this.#context.limiter.release(dropped ? "dropped" : "unknown");
+    this.#release(dropped ? "dropped" : "unknown");
     this.#trace?.onFailure(this.#attempts, failure, milliseconds);
     if (failure.blameless === true) this.#permit!.interrupted(failure.detail);
     else if (failure.cause === "bad_reply") this.#permit!.succeeded();
-    else this.#permit!.failed(failure.detail);
+    else this.#permit!.failed(failure.detail, asked ? this.#asker.blamed : NOBODY);
     this.#end(failure);
+  }
+
+  #release(outcome: number | "dropped" | "unknown"): void {
+    const blamed = outcome === "dropped" ? this.#asker.blamed : NOBODY;
+    this.#context.limiter.release(this.#subject, outcome, blamed);
   }
 
   /** At once on another connection, as part of the same attempt; a service that ends each one is left alone for a while. */
   onInterrupted(failure: Failure, milliseconds: number, moved: boolean): void {
     if (this.#interruptions === MOST_INTERRUPTIONS || this.deadline.remaining() === 0) {
-      this.onFailure(failure, milliseconds);
+      this.onFailure(failure, milliseconds, true);
       return;
     }
     // Where others are answered each time, its turn comes.
@@ -280,7 +295,12 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
 
   #overload(): Failure {
     const { name, limiter } = this.#context;
-    const detail = `no slot became free for ${name} in time: it gets ${limiter.report.limit} calls at once (max_in_flight), and they take too long`;
+    const slots = `${limiter.report.limit} calls at once (max_in_flight)`;
+    if (limiter.hasItsShare(this.#subject)) {
+      const detail = `no slot became free for ${this.#subject} in time: it has its share of the ${slots} that ${name} gets already, and the rest is kept for others (fair)`;
+      return { cause: "overload", detail, provoked: true };
+    }
+    const detail = `no slot became free for ${name} in time: it gets ${slots}, and they take too long`;
     return { cause: "overload", detail };
   }
 }

@@ -3,7 +3,8 @@ import type { UpstreamReply } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 
 /**
- * Whether a failure speaks of the service's condition: it is tried again, and counts for the circuit breaker.
+ * Whether a failure may pass: it is tried again, and but for 429 and 408, which speak of who asked, counts for the circuit
+ * breaker.
  *
  *     isRetryable({ cause: "http_4xx", status: 429, detail: "…" })   // true; 403: false
  */

@@ -5,6 +5,7 @@
 
 import type { UpstreamRequest } from "../model/exchange.ts";
 import type { Deadline } from "../time/deadline.ts";
+import { ANYBODY, type Asker } from "./asker.ts";
 import { Call, type CallContext, type CallResult, type Endpoint, type Interpret } from "./call.ts";
 import { CallHeaders } from "./headers.ts";
 import { Circuit, type CircuitReport } from "./limits/circuit.ts";
@@ -61,12 +62,14 @@ export class Upstream {
    * @param requestId sent as X-Request-ID with each attempt
    * @param interpret says of a complete reply whether it is an answer. Failures that speak of the service's
    *   condition (http_5xx, and http_4xx with the status 429 or 408) are tried again
+   * @param asker who is behind it
    */
   call<T extends object>(
     request: UpstreamRequest,
     requestId: string,
     deadline: Deadline,
     interpret: Interpret<T>,
+    asker: Asker = ANYBODY,
     trace?: Trace,
   ): Promise<CallResult<T>> {
     this.#calls++;
@@ -75,7 +78,7 @@ export class Upstream {
         resolve(result);
         if (--this.#calls === 0) this.#lastCallEnded();
       };
-      new Call(this.#context, request, requestId, deadline, interpret, trace, done).start();
+      new Call(this.#context, request, requestId, deadline, interpret, asker, trace, done).start();
     });
   }
 

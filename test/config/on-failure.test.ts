@@ -9,7 +9,7 @@ const ID = "5f0c1c9e-1111-4222-8333-444455556666";
 function answers(raw: Parameters<typeof parseOnFailure>[0]): Partial<Record<Cause, string | null>> {
   const parsed = parseOnFailure(raw);
   if (!("onFailure" in parsed)) throw new Error(parsed.problems[0]?.message);
-  return Object.fromEntries(CAUSES.map((cause) => [cause, answerTo(parsed.onFailure, cause, ID)]));
+  return Object.fromEntries(CAUSES.map((cause) => [cause, answerTo(parsed.onFailure, { cause }, ID)]));
 }
 
 const all = (answer: string | null) => Object.fromEntries(CAUSES.map((cause) => [cause, answer]));

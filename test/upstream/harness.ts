@@ -41,8 +41,13 @@ interface Recorded {
 
 export interface Caller extends Recorded {
   readonly upstream: Upstream;
-  /** One call; the deadline in milliseconds is 3000 unless given. */
+  /** One call, as nobody in particular; the deadline in milliseconds is 3000 unless given. */
   call(request?: Partial<UpstreamRequest>, deadline?: number): Promise<CallResult<Answer>>;
+  /** The same as a client, whose address and accounts are given. */
+  callAs(
+    who: readonly [string, ...string[]],
+    request?: Partial<UpstreamRequest>,
+  ): Promise<CallResult<Answer>>;
   /** The cause and detail of a call that must fail. */
   failure(deadline?: number): Promise<Failure>;
 }
@@ -71,12 +76,17 @@ export function caller(urls: string | readonly string[], options: Partial<Upstre
   onTestFinished(() => upstream.close());
   const call = (request: Partial<UpstreamRequest> = {}, deadline = 3000) =>
     upstream.call({ ...POST, ...request }, "id-1", new Deadline(deadline), permitted);
+  const callAs = (blamed: readonly [string, ...string[]], request: Partial<UpstreamRequest> = {}) =>
+    upstream.call({ ...POST, ...request }, "id-1", new Deadline(3000), permitted, {
+      subject: blamed[0],
+      blamed,
+    });
   const failure = async (deadline?: number) => {
     const { answer } = await call({}, deadline);
     if (!("cause" in answer)) throw new Error(`an answer where a failure was expected: ${answer.body}`);
     return answer;
   };
-  return { upstream, call, failure, ...recorded };
+  return { upstream, call, callAs, failure, ...recorded };
 }
 
 export async function httpService(listener: http.RequestListener): Promise<string> {

@@ -5,8 +5,13 @@
  * A call asks for a permit and says afterwards how it went. While the circuit is closed a success only counts; a
  * failure goes through opossum, which decides whether to open. After `openFor` one call at a time is let through as a
  * trial, and it alone decides; what calls from before have to say then goes unheard.
+ *
+ * Nobody opens it for others by what he asks: of one client's failures a few count, fewer than it takes, and the others
+ * are as if they had not been. Nor does he keep it open: where a trial may have failed by what was asked, the next one is
+ * somebody else's, and only when several have failed is it open again.
  */
 import CircuitBreaker from "opossum";
+import { Allowance } from "./allowance.ts";
 import { CircuitWindow } from "./circuit-window.ts";
 
 export interface BreakerOptions {
@@ -34,14 +39,33 @@ export interface CircuitReport {
 /** The right to make one call; exactly one of these must be called when it is over. */
 export interface Permit {
   succeeded(): void;
-  /** @param detail what went wrong, for the log */
-  failed(detail: string): void;
+  /**
+   * @param detail what went wrong, for the log
+   * @param blamed who may have brought it about; none: nobody could
+   */
+  failed(detail: string, blamed: readonly string[]): void;
+  /** The service said, in time, that it is asked too much by this one; it is there. */
+  declined(): void;
   /** It ended for a reason that says nothing of the service; a trial has failed all the same. */
   interrupted(detail: string): void;
 }
 
 // opossum opens when the rate is above its threshold; 100 would then never be reached.
 const BELOW = 1e-6;
+/** Failures of one client that count, at most and as a part of those that it takes. */
+const MOST_COUNTED = 3;
+const PART_COUNTED = 1 / 3;
+/** Clients whose trials must have failed, one after the other, for an open circuit to stay open. */
+const TRIALS = 3;
+
+/** Failures of one client that count within the window. Where one is enough to open the circuit, it is one. */
+export function countedOfOne({
+  failureRate,
+  minimumCalls,
+}: Pick<BreakerOptions, "failureRate" | "minimumCalls">): number {
+  const toOpen = Math.ceil((failureRate / 100) * minimumCalls);
+  return Math.max(1, Math.min(MOST_COUNTED, Math.floor(PART_COUNTED * toOpen)));
+}
 
 export class Circuit {
   readonly #options: BreakerOptions;
@@ -50,6 +74,10 @@ export class Circuit {
   readonly #breaker: CircuitBreaker<[() => Promise<void>], void>;
   /** Of every call while the circuit is closed, a new one each time that it closes; null while it is not. */
   #permit: Permit | null;
+  readonly #allowance: Allowance;
+  #trying = false;
+  /** Whose trials have failed since it was last let through one, and until when each gets no other. */
+  readonly #failedTrials = new Map<string, number>();
   #lastFailure = "";
   #openSince: number | null = null;
 
@@ -57,6 +85,7 @@ export class Circuit {
     this.#options = options;
     this.#onChange = onChange;
     this.#window = new CircuitWindow(options.window);
+    this.#allowance = new Allowance(countedOfOne(options), options.window);
     this.#permit = new ClosedPermit(this);
     this.#breaker = new CircuitBreaker<[() => Promise<void>], void>((call) => call(), {
       timeout: false,
@@ -78,14 +107,14 @@ export class Circuit {
     return { state, openSince: this.#openSince, lastFailure: this.#lastFailure };
   }
 
-  /** Whether a permit would be given now. */
-  get admits(): boolean {
-    return this.#permit !== null || this.#trialIsDue;
+  /** Whether that subject would be given a permit now; the empty one is anybody. */
+  admits(subject: string): boolean {
+    return this.#permit !== null || this.#trialIsDue(subject);
   }
 
   /** A permit, or null: the circuit is open, or a trial is under way. */
-  admit(): Permit | null {
-    return this.#permit ?? (this.#trialIsDue ? this.#trial() : null);
+  admit(subject: string): Permit | null {
+    return this.#permit ?? (this.#trialIsDue(subject) ? this.#trial(subject) : null);
   }
 
   /** Stops the breaker's timer. Calls may still be made; how they end no longer changes anything. */
@@ -99,39 +128,50 @@ export class Circuit {
   }
 
   /** For the closed circuit's permit alone. */
-  fail(permit: Permit, detail: string): void {
+  fail(permit: Permit, detail: string, blamed: readonly string[]): void {
     if (permit !== this.#permit || this.#breaker.isShutdown) return;
+    if (!this.#allowance.take(blamed, performance.now())) return;
     this.#lastFailure = detail;
-    this.#fire(() => {
+    const fail = () => {
       throw new Error(detail);
-    });
-  }
-
-  get #trialIsDue(): boolean {
-    return this.#breaker.halfOpen && this.#breaker.pendingClose;
-  }
-
-  /** opossum hears of the end a few turns late; the state is changed at once, for whoever asks next. */
-  #trial(): Permit {
-    let end: () => void = () => {};
-    this.#fire(() => new Promise((resolve) => (end = resolve)));
-    const failed = (detail: string) => {
-      if (this.#breaker.isShutdown) return;
-      this.#lastFailure = detail;
-      this.#breaker.open();
-      end();
     };
-    const succeeded = () => {
-      if (this.#breaker.isShutdown) return;
-      this.#breaker.close();
-      end();
-    };
-    return { succeeded, failed, interrupted: failed };
+    // What opossum makes of it comes as an event, at once; the promise is nobody's.
+    this.#breaker.fire(fail).catch(() => {});
   }
 
-  /** What opossum makes of the outcome comes as an event; the promise is nobody's. */
-  #fire(call: () => Promise<void>): void {
-    this.#breaker.fire(call).catch(() => {});
+  #trialIsDue(subject: string): boolean {
+    if (!this.#breaker.halfOpen || this.#trying) return false;
+    const until = this.#failedTrials.get(subject);
+    return until === undefined || performance.now() >= until;
+  }
+
+  /** opossum is told only how it ended. */
+  #trial(subject: string): Permit {
+    this.#trying = true;
+    const ended = (conclude: () => void) => {
+      this.#trying = false;
+      if (!this.#breaker.isShutdown) conclude();
+    };
+    const failed = (detail: string, blamed: readonly string[]) =>
+      ended(() => {
+        this.#lastFailure = detail;
+        if (blamed.length === 0 || !this.#mayTryAnother(subject)) this.#breaker.open();
+      });
+    const succeeded = () => ended(() => this.#breaker.close());
+    return { succeeded, failed, declined: succeeded, interrupted: (detail) => failed(detail, []) };
+  }
+
+  /** Whether it may have been only what that one asked. */
+  #mayTryAnother(subject: string): boolean {
+    const now = performance.now();
+    for (const [other, until] of this.#failedTrials) if (now >= until) this.#failedTrials.delete(other);
+    if (this.#failedTrials.size + 1 >= TRIALS) return false;
+    this.#failedTrials.set(subject, now + this.#options.openFor);
+    this.#onChange(
+      "half-open",
+      `the trial failed: ${this.#lastFailure}; the next call of another client is a trial`,
+    );
+    return true;
   }
 
   #opened(): void {
@@ -141,6 +181,7 @@ export class Circuit {
         ? "the trial failed"
         : `${failures} of ${fires} calls in the last ${this.#options.window / 1000} s failed`;
     this.#permit = null;
+    this.#failedTrials.clear();
     this.#openSince ??= Date.now();
     const next = `next trial in ${this.#options.openFor / 1000} s`;
     this.#onChange("open", `${why}, the last one so: ${this.#lastFailure}; ${next}`);
@@ -148,6 +189,7 @@ export class Circuit {
 
   #closed(): void {
     this.#window.clear();
+    this.#failedTrials.clear();
     this.#openSince = null;
     this.#permit = new ClosedPermit(this);
     this.#onChange("closed", "the trial succeeded");
@@ -165,8 +207,12 @@ class ClosedPermit implements Permit {
     this.#circuit.count(this);
   }
 
-  failed(detail: string): void {
-    this.#circuit.fail(this, detail);
+  failed(detail: string, blamed: readonly string[]): void {
+    this.#circuit.fail(this, detail, blamed);
+  }
+
+  declined(): void {
+    // Neither good nor bad.
   }
 
   interrupted(): void {

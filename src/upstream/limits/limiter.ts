@@ -1,15 +1,23 @@
 /**
- * How many calls a service gets at once. Those beyond wait in line, the longest waiting first.
+ * How many calls a service gets at once, and who they are for. Those beyond wait in line.
  *
  * Nobody waits past the point from which the call could not end in time: when the service takes less than
  * it is given, a line that is served at the very end of everyone's deadline would answer no one. Nor does anybody begin
  * to wait in a line that, as it moves, is too long for that; so the line is never longer than what the service can
  * take within a deadline, whatever comes.
+ *
+ * Nobody can use up what is there for all. Where somebody else has asked lately, one subject gets another slot only
+ * as long as it holds fewer than are free: one alone gets half of them, two a third each, and some are always left for who
+ * comes next (the dynamic threshold of Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet
+ * Switches", 1998). Of those who wait each subject has its turn, and each one's own calls keep their order. What is
+ * known of a subject is gone with its last call.
  */
 import type { Deadline } from "../../time/deadline.ts";
-import { Timer } from "../../time/timer.ts";
+import { Allowance } from "./allowance.ts";
 import { DrainRate } from "./drain-rate.ts";
 import { GradientLimit } from "./gradient-limit.ts";
+import { Neighbours } from "./neighbours.ts";
+import { Tenant, Turns, Waiter, type WaiterOwner } from "./turns.ts";
 
 /** The weight of a new observation, as in TCP's round-trip estimate (RFC 6298 §2), where the 4 comes from, too. */
 const GAIN = 1 / 8;
@@ -20,14 +28,25 @@ export interface LimiterReport {
   readonly limit: number;
 }
 
-export class Limiter {
+/** So long after somebody else has asked, slots are kept free for him, in milliseconds. */
+const LATELY = 60_000;
+/** Who holds this part of all slots and gets none any more has brought it about himself. */
+const OWN_MAKING = 1 / 4;
+/** Calls of one subject that may shrink what `auto` has found, in so many milliseconds. */
+const MOST_DROPPED = 3;
+const DROPPED_WINDOW = 10_000;
+
+export class Limiter implements WaiterOwner {
   readonly #fixed: number;
   readonly #gradient: GradientLimit | null;
   readonly #drainRate = new DrainRate();
+  readonly #neighbours = new Neighbours(LATELY);
+  readonly #dropped = new Allowance(MOST_DROPPED, DROPPED_WINDOW);
+  /** Those with a call that has a slot, or waits for one. */
+  readonly #tenants = new Map<string, Tenant>();
+  readonly #turns = new Turns();
   #inFlight = 0;
   #waiting = 0;
-  #first: Waiter | null = null;
-  #last: Waiter | null = null;
   #latency = 0;
   #deviation = 0;
 
@@ -50,41 +69,111 @@ export class Limiter {
     return { inFlight: this.#inFlight, waiting: this.#waiting, limit: this.#limit };
   }
 
+  /** How many are known: those with a call under way, or waiting. */
+  get subjects(): number {
+    return this.#tenants.size;
+  }
+
+  /** Whether a subject that gets no slot holds so many that it is its own doing. */
+  hasItsShare(subject: string): boolean {
+    const { held } = this.#tenants.get(subject) ?? NOTHING;
+    return held >= OWN_MAKING * this.#limit && this.#isShared(subject, performance.now());
+  }
+
   /**
    * Takes a slot: true, or false when there is none in time, at once where that can be foreseen. Each slot taken
    * must be released once.
+   *
+   * @param subject whose call it is; empty: nobody's in particular, from whom none is kept
    */
-  acquire(deadline: Deadline): boolean | Promise<boolean> {
-    if (this.#inFlight < this.#limit && this.#first === null) {
-      this.#inFlight++;
+  acquire(subject: string, deadline: Deadline): boolean | Promise<boolean> {
+    const now = performance.now();
+    this.#neighbours.asks(subject, now);
+    const tenant = this.#tenant(subject);
+    if (tenant.first === null && this.#hasRoom(tenant, now)) {
+      this.#take(tenant);
       return true;
     }
-    const now = performance.now();
     this.#drainRate.begin(now);
     const remaining = Math.max(0, deadline.end - now);
     const patience = remaining - Math.min(this.expectedLatency, remaining / 2);
-    if (this.#drainRate.timeFor(this.#waiting + 1) > patience) return false;
+    if (this.#drainRate.timeFor(this.#ahead(tenant) + 1) > patience) {
+      this.#forgetIdle(tenant);
+      return false;
+    }
     return new Promise((resolve) =>
-      this.#enqueue(new Waiter(this, resolve, now + patience, deadline.leeway)),
+      this.#enqueue(new Waiter(this, tenant, resolve, now + patience, deadline.leeway)),
     );
   }
 
-  /** @param outcome how long the call took, in milliseconds; or how it ended otherwise */
-  release(outcome: number | "dropped" | "unknown"): void {
-    if (this.#gradient !== null && outcome !== "unknown") {
-      const latency = outcome === "dropped" ? null : outcome;
-      this.#gradient.observe(latency, this.#inFlight, performance.now());
-    }
+  /**
+   * @param outcome how long the call took, in milliseconds; or how it ended otherwise
+   * @param blamed whose failures these are, if it was dropped
+   */
+  release(subject: string, outcome: number | "dropped" | "unknown", blamed: readonly string[]): void {
+    const now = performance.now();
+    if (this.#gradient !== null && outcome !== "unknown") this.#adapt(this.#gradient, outcome, blamed, now);
     if (typeof outcome === "number") this.#observe(outcome);
+    const tenant = this.#tenant(subject);
+    tenant.held--;
     this.#inFlight--;
-    if (this.#first === null) this.#drainRate.end();
-    else this.#drainRate.count(performance.now());
-    while (this.#first !== null && this.#inFlight < this.#limit) {
-      const waiter = this.#first;
-      this.leave(waiter);
-      this.#inFlight++;
+    if (this.#waiting === 0) this.#drainRate.end();
+    else this.#serve(now);
+    this.#forgetIdle(tenant);
+  }
+
+  #adapt(gradient: GradientLimit, outcome: number | "dropped", blamed: readonly string[], now: number): void {
+    // With calls that wait all slots are in use, also where some are kept for others.
+    const inUse = this.#waiting > 0 ? Math.max(this.#inFlight, this.#limit) : this.#inFlight;
+    if (outcome !== "dropped") gradient.observe(outcome, inUse, now);
+    else if (this.#dropped.take(blamed, now)) gradient.observe(null, inUse, now);
+  }
+
+  /** Gives out what is free, to each subject in turn. */
+  #serve(now: number): void {
+    for (;;) {
+      const tenant = this.#turns.next((each) => this.#hasRoom(each, now));
+      if (tenant === null) return;
+      const waiter = tenant.first!;
+      this.#leave(waiter);
+      if (tenant.first !== null) this.#turns.toTheEnd(tenant);
+      this.#take(tenant);
+      this.#drainRate.count(now);
       waiter.grant();
     }
+  }
+
+  #take(tenant: Tenant): void {
+    tenant.held++;
+    this.#inFlight++;
+  }
+
+  #hasRoom({ subject, held }: Tenant, now: number): boolean {
+    const free = this.#limit - this.#inFlight;
+    return free > 0 && (held < free || !this.#isShared(subject, now));
+  }
+
+  #isShared(subject: string, now: number): boolean {
+    return subject !== "" && this.#neighbours.has(subject, now);
+  }
+
+  /** How many are served before the next call of this one would be: of others no more than of its own, and one. */
+  #ahead({ waiting }: Tenant): number {
+    const others = this.#turns.length - (waiting > 0 ? 1 : 0);
+    return Math.min(this.#waiting, waiting + others * (waiting + 1));
+  }
+
+  #tenant(subject: string): Tenant {
+    let tenant = this.#tenants.get(subject);
+    if (tenant === undefined) {
+      tenant = new Tenant(subject);
+      this.#tenants.set(subject, tenant);
+    }
+    return tenant;
+  }
+
+  #forgetIdle(tenant: Tenant): void {
+    if (tenant.held === 0 && tenant.first === null) this.#tenants.delete(tenant.subject);
   }
 
   #observe(latency: number): void {
@@ -95,42 +184,23 @@ export class Limiter {
 
   #enqueue(waiter: Waiter): void {
     this.#waiting++;
-    waiter.ahead = this.#last;
-    if (this.#last === null) this.#first = waiter;
-    else this.#last.behind = waiter;
-    this.#last = waiter;
+    if (waiter.tenant.first === null) this.#turns.toTheEnd(waiter.tenant);
+    waiter.tenant.add(waiter);
   }
 
-  /** For the waiter alone: it is in the line no longer. */
-  leave(waiter: Waiter): void {
+  /** It is in the line no longer. */
+  #leave(waiter: Waiter): void {
+    const { tenant } = waiter;
     this.#waiting--;
-    if (waiter.ahead === null) this.#first = waiter.behind;
-    else waiter.ahead.behind = waiter.behind;
-    if (waiter.behind === null) this.#last = waiter.ahead;
-    else waiter.behind.ahead = waiter.ahead;
+    tenant.remove(waiter);
+    if (tenant.first === null) this.#turns.remove(tenant);
+  }
+
+  /** For the waiter alone. */
+  giveUp(waiter: Waiter): void {
+    this.#leave(waiter);
+    this.#forgetIdle(waiter.tenant);
   }
 }
 
-class Waiter extends Timer {
-  ahead: Waiter | null = null;
-  behind: Waiter | null = null;
-  readonly #limiter: Limiter;
-  readonly #resolve: (granted: boolean) => void;
-
-  constructor(limiter: Limiter, resolve: (granted: boolean) => void, until: number, leeway: number) {
-    super();
-    this.#limiter = limiter;
-    this.#resolve = resolve;
-    this.startTimer(until, leeway);
-  }
-
-  grant(): void {
-    this.stopTimer();
-    this.#resolve(true);
-  }
-
-  protected override onTime(): void {
-    this.#limiter.leave(this);
-    this.#resolve(false);
-  }
-}
+const NOTHING = { held: 0 };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type BreakerOptions, Circuit } from "../../../src/upstream/limits/circuit.ts";
-import { caller, httpService, rawService } from "../harness.ts";
+import { type BreakerOptions, Circuit, countedOfOne } from "../../../src/upstream/limits/circuit.ts";
+import { caller, httpService, rawService, refusingUrl } from "../harness.ts";
 
 function circuit(options: Partial<BreakerOptions> = {}): { circuit: Circuit; states: string[] } {
   const states: string[] = [];
@@ -14,8 +14,8 @@ function circuit(options: Partial<BreakerOptions> = {}): { circuit: Circuit; sta
 /** Completes calls, `x` a failure and `.` a success, one after the other. */
 async function completed(circuit: Circuit, calls: string): Promise<void> {
   for (const call of calls) {
-    const permit = circuit.admit();
-    if (call === "x") permit?.failed("boom");
+    const permit = circuit.admit("");
+    if (call === "x") permit?.failed("boom", []);
     else permit?.succeeded();
     await sleep(0);
   }
@@ -33,7 +33,7 @@ describe("a closed circuit", () => {
     const { circuit: one, states } = circuit({ failureRate, openFor: 60_000 });
     await completed(one, calls);
     expect(states.length).toBe(opens ? 1 : 0);
-    expect(one.admits).toBe(!opens);
+    expect(one.admits("")).toBe(!opens);
   });
 
   it("says why it opened", async () => {
@@ -46,10 +46,10 @@ describe("a closed circuit", () => {
 
   it("counts calls when they are over, so that hanging ones don't hide that all fail", async () => {
     const { circuit: one } = circuit({ openFor: 60_000 });
-    const hanging = Array.from({ length: 100 }, () => one.admit()!);
-    for (const permit of hanging.slice(0, 4)) permit.failed("timeout");
+    const hanging = Array.from({ length: 100 }, () => one.admit("")!);
+    for (const permit of hanging.slice(0, 4)) permit.failed("timeout", []);
     await sleep(0);
-    expect(one.admits).toBe(false);
+    expect(one.admits("")).toBe(false);
   });
 
   it("forgets what is older than the window", async () => {
@@ -71,42 +71,134 @@ describe("an open circuit", () => {
 
   it("lets nothing through, then one trial at a time", async () => {
     const { circuit: one } = await opened();
-    expect(one.admit()).toBeNull();
-    await expect.poll(() => one.admits).toBe(true);
-    expect(one.admit()).not.toBeNull();
-    expect(one.admits).toBe(false);
-    expect(one.admit()).toBeNull();
+    expect(one.admit("")).toBeNull();
+    await expect.poll(() => one.admits("")).toBe(true);
+    expect(one.admit("")).not.toBeNull();
+    expect(one.admits("")).toBe(false);
+    expect(one.admit("")).toBeNull();
   });
 
   it("closes when the trial succeeds, with a clean slate", async () => {
     const { circuit: one, states } = await opened();
-    await expect.poll(() => one.admits).toBe(true);
-    one.admit()!.succeeded();
+    await expect.poll(() => one.admits("")).toBe(true);
+    one.admit("")!.succeeded();
     await sleep(0);
     await completed(one, "xxx");
     expect(states.map((state) => state.split(":")[0])).toEqual(["open", "half-open", "closed"]);
-    expect(one.admits).toBe(true);
+    expect(one.admits("")).toBe(true);
   });
 
   it("opens again when the trial fails", async () => {
     const { circuit: one, states } = await opened();
-    await expect.poll(() => one.admits).toBe(true);
-    one.admit()!.failed("still down");
+    await expect.poll(() => one.admits("")).toBe(true);
+    one.admit("")!.failed("still down", []);
     await sleep(0);
-    expect(one.admits).toBe(false);
+    expect(one.admits("")).toBe(false);
     expect(states.at(-1)).toMatch(/^open: the trial failed, the last one so: still down/);
   });
 
   it("is not closed, nor opened again, by calls from before", async () => {
     const { circuit: one, states } = circuit();
-    const [early, late] = [one.admit()!, one.admit()!];
+    const [early, late] = [one.admit("")!, one.admit("")!];
     await completed(one, "xxxx");
-    await expect.poll(() => one.admits).toBe(true);
+    await expect.poll(() => one.admits("")).toBe(true);
     early.succeeded();
-    late.failed("timeout");
+    late.failed("timeout", []);
     await sleep(0);
     expect(states.length).toBe(2);
-    expect(one.admits).toBe(true);
+    expect(one.admits("")).toBe(true);
+  });
+});
+
+describe("what one client asks", () => {
+  const breaker = { failureRate: 50, minimumCalls: 20, window: 10_000, openFor: 100 };
+
+  /** Answers by path: `/500` and the like, and `/never`. */
+  const byPath = () =>
+    httpService(({ url = "" }, response) => {
+      if (url !== "/never") response.writeHead(Number(url.slice(1)) || 200).end("boo");
+    });
+
+  it.each([
+    ["a 500", "/500"],
+    ["no reply in time", "/never"],
+    ["a 429 in time", "/429"],
+    ["a 408 in time", "/408"],
+  ])("does not open the circuit by itself: %s", async (_name, path) => {
+    const { callAs, circuit: changes } = caller(await byPath(), { breaker, timeout: 100 });
+    for (let round = 0; round < 3; round++) {
+      const attack = Array.from({ length: 30 }, () => callAs(["192.0.2.1"], { path }));
+      const others = Array.from({ length: 20 }, (_, n) => callAs([`198.51.100.${n}`]));
+      await Promise.all([...attack, ...others]);
+    }
+    await Promise.all(Array.from({ length: 60 }, () => callAs(["192.0.2.1"], { path })));
+    expect(changes).toEqual([]);
+  });
+
+  it("does not either from several addresses, by one account", async () => {
+    const { callAs, circuit: changes } = caller(await byPath(), { breaker });
+    for (let n = 0; n < 60; n++) await callAs([`192.0.2.${n}`, "user a"], { path: "/500" });
+    expect(changes).toEqual([]);
+  });
+
+  it("opens it together with what others ask", async () => {
+    const { callAs, circuit: changes } = caller(await byPath(), { breaker });
+    for (let n = 0; n < 20; n++) await callAs([`192.0.2.${n % 10}`], { path: "/500" });
+    expect(changes).toMatchObject([{ state: "open" }]);
+  });
+
+  it("opens it where the service is not there, whoever asks", async () => {
+    const { callAs, circuit: changes } = caller(await refusingUrl(), { breaker });
+    for (let n = 0; n < 20; n++) await callAs(["192.0.2.1"]);
+    expect(changes).toMatchObject([{ state: "open" }]);
+  });
+
+  it.each([
+    [1, 1],
+    [2, 1],
+    [6, 1],
+    [12, 2],
+    [20, 3],
+    [1000, 3],
+  ])("counts, of %i calls that it takes at 50 percent, %i times", (minimumCalls, times) => {
+    expect(countedOfOne({ failureRate: 50, minimumCalls })).toBe(times);
+  });
+
+  async function halfOpen() {
+    const made = circuit();
+    await completed(made.circuit, "xxxx");
+    await expect.poll(() => made.circuit.admits("")).toBe(true);
+    return made;
+  }
+
+  it("does not keep it open: the next trial is another's", async () => {
+    const { circuit: one, states } = await halfOpen();
+    one.admit("a")!.failed("boo", ["a"]);
+    expect(one.admit("a")).toBeNull();
+    one.admit("b")!.succeeded();
+    expect(states.map((state) => state.split(":")[0])).toEqual(["open", "half-open", "half-open", "closed"]);
+  });
+
+  it("keeps it open where several have failed", async () => {
+    const { circuit: one, states } = await halfOpen();
+    for (const client of ["a", "b", "c"]) one.admit(client)!.failed("boo", [client]);
+    expect(one.admit("d")).toBeNull();
+    expect(states.at(-1)).toMatch(/^open: the trial failed, the last one so: boo/);
+  });
+
+  it("is tried again after a while where nobody else asks", async () => {
+    const { circuit: one } = await halfOpen();
+    for (let n = 0; n < 3; n++) {
+      one.admit("a")!.failed("boo", ["a"]);
+      expect(one.admits("a")).toBe(false);
+      await expect.poll(() => one.admits("a")).toBe(true);
+    }
+  });
+
+  it("closes it with a 429 in time: the service is there", async () => {
+    const { circuit: one, states } = await halfOpen();
+    one.admit("a")!.declined();
+    expect(states.at(-1)).toMatch(/^closed/);
   });
 });
 
@@ -177,10 +269,10 @@ describe("the report of a circuit", () => {
     const { openSince } = one.report;
     expect(openSince).toBeGreaterThanOrEqual(before);
     await expect.poll(() => one.report.state).toBe("half-open");
-    one.admit()?.failed("still down");
+    one.admit("")?.failed("still down", []);
     expect(one.report).toEqual({ state: "open", openSince, lastFailure: "still down" });
     await expect.poll(() => one.report.state).toBe("half-open");
-    one.admit()?.succeeded();
+    one.admit("")?.succeeded();
     expect(one.report).toEqual({ state: "closed", openSince: null, lastFailure: "" });
   });
 });
