@@ -62,10 +62,11 @@ export function warnOfProvoked(
 function warnOfOne(onFailure: OnFailure, path: Path, report: Report): void {
   const causes = BY_ONE_REQUEST.filter((cause) => lets(onFailure, cause));
   if (causes.length === 0) return;
-  const closed = causes.map((cause) => `${cause}: fail-closed`);
+  const table = causes.map((cause) => `${cause}: fail-closed`);
+  if (lets(onFailure, "unreachable")) table.push("default: fail-open");
   report.warn(
     path,
-    `who finds a request that the service fails on brings about ${causes.join(" or ")} and passes; for strangers write { ${closed.join(", ")}, default: fail-open }, or let a route's when say who is known (client_address, sasl_username)`,
+    `who finds a request that the service fails on brings about ${causes.join(" or ")} and passes; close them for strangers ({ ${table.join(", ")} }), or let a route's when say who is known (client_address, sasl_username)`,
   );
 }
 

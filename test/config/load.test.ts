@@ -50,6 +50,7 @@ describe("what is not said", () => {
       retry: { attempts: 3, backoff: 50, maxBackoff: 500 },
       breaker: { failureRate: 50, minimumCalls: 20, window: 10_000, openFor: 5000 },
       maxInFlight: 256,
+      fair: "client_address",
       pipelining: 1,
       http2: false,
       maxReplySize: 1024 * 1024,
@@ -170,6 +171,7 @@ log: { level: debug, format: pretty, file: bridge.log }
     const { warnings } = await read(text);
     expect(warnings.map(({ line, severity }) => [line, severity])).toEqual([
       [14, "warning"],
+      [15, "warning"],
       [20, "warning"],
     ]);
   });

@@ -25,6 +25,20 @@ const FAIL_OPEN = {
   offline: "DUNNO",
 };
 
+describe("an overload that who asks has brought about himself", () => {
+  it.each([
+    ["fail-open", CLOSED],
+    [{ default: "fail-open" }, CLOSED],
+    [{ overload: "fail-open" }, "DUNNO"],
+    ["REJECT ${cause}", "REJECT overload"],
+    ["postfix-default", null],
+  ])("%j: %s", (raw, answer) => {
+    const parsed = parseOnFailure(raw);
+    if (!("onFailure" in parsed)) throw new Error(parsed.problems[0]?.message);
+    expect(answerTo(parsed.onFailure, { cause: "overload", provoked: true }, ID)).toBe(answer);
+  });
+});
+
 describe("on_failure", () => {
   it.each([
     ["fail-closed", "fail-closed", all(CLOSED)],

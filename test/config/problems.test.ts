@@ -425,11 +425,47 @@ describe("what may not be meant is a warning", () => {
       corp('url: https://a.example, cache: { key: "${sender}" }'),
       "2:49: warning: cache.key does not say who asks",
     ],
+    [
+      "strangers whom fail-open lets pass for a failure that they can bring about",
+      corp("url: https://a.example, on_failure: fail-open"),
+      "2:47: warning: who finds a request that the service fails on brings about timeout or http_5xx and passes; close them for strangers ({ timeout: fail-closed, http_5xx: fail-closed, default: fail-open }), or let a route's when say who is known (client_address, sasl_username)",
+    ],
+    [
+      "the same by name, and an action for all",
+      corp("url: https://a.example, on_failure: { bad_reply: OK, mapping_error: fail-open }"),
+      "2:47: warning: who finds a request that the service fails on brings about bad_reply or mapping_error and passes",
+    ],
+    [
+      "the same for a route that anybody can choose",
+      `${CORP}routes:\n  - { when: 'sender == ""', service: corp, on_failure: fail-open }\n  - service: corp`,
+      "3:56: warning: who finds a request",
+    ],
+    [
+      "fail-open where one sender can use up what is there for all",
+      corp("url: https://a.example, fair: false, on_failure: fail-open"),
+      "2:60: warning: with fair: false one sender can bring about circuit_open and overload for everybody, and everybody passes",
+    ],
+    [
+      "fail-open where one failure opens the circuit",
+      corp("url: https://a.example, breaker: { minimum_calls: 2 }, on_failure: { circuit_open: fail-open }"),
+      "2:78: warning: with breaker.minimum_calls: 2 and failure_rate: 50 one sender's failure opens the circuit for everybody, and everybody passes",
+    ],
   ])("%s", async (_, text, message) => {
     expect(["", ...(await problemsOf(text))].join("\n")).toContain(`\n${message}`);
   });
 
   it.each([
+    [
+      "fail-open for those who are known",
+      `${CORP}routes:\n  - { when: 'sasl_username != ""', service: corp, on_failure: fail-open }\n  - service: corp`,
+    ],
+    [
+      "fail-open for what no sender can bring about",
+      corp(
+        "url: https://a.example, on_failure: { timeout: fail-closed, http_5xx: fail-closed, default: fail-open }",
+      ),
+    ],
+    ["an action that keeps mail out", corp("url: https://a.example, fair: false, on_failure: REJECT no")],
     ["credentials to this very host", corp("url: http://127.0.0.1:8080, auth: { bearer: abcdef }")],
     ["the smallest configuration", CORP],
     [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseNetwork } from "../../src/expression/network.ts";
+import { parseNetwork, siteOf } from "../../src/expression/network.ts";
 
 describe("an address in a network", () => {
   it.each([
@@ -42,4 +42,21 @@ describe("an address in a network", () => {
     "example.org",
     "::ffff:10.0.0.0/129",
   ])("%j is no network", (text) => expect(parseNetwork(text)).toBeNull());
+});
+
+describe("what a host is known by", () => {
+  it.each([
+    ["192.0.2.1", "192.0.2.1"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["2001:db8:0:7::25", "2001:db8:0:7::/64"],
+    ["2001:DB8:0:7:ffff:1:2:3", "2001:db8:0:7::/64"],
+    ["2001:db8::7:1:2:3:4", "2001:db8:0:7::/64"],
+    ["::1", "0:0:0:0::/64"],
+    ["fe80::1%eth0", "fe80:0:0:0::/64"],
+    ["unknown", "unknown"],
+    ["a:b", "a:b"],
+    ["", ""],
+  ])("%s: %s", (address, site) => {
+    expect(siteOf(address)).toBe(site);
+  });
 });

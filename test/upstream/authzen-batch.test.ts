@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { UpstreamReply, UpstreamRequest } from "../../src/model/exchange.ts";
 import type { Failure } from "../../src/model/failure.ts";
 import { Deadline } from "../../src/time/deadline.ts";
+import { type Asker, SEVERAL } from "../../src/upstream/asker.ts";
 import { Batcher } from "../../src/upstream/authzen-batch.ts";
 import type { CallResult } from "../../src/upstream/call.ts";
 import { caller, httpService, permitted } from "./harness.ts";
@@ -226,5 +227,36 @@ describe("what interprets a reply", () => {
     ]);
     expect(first?.answer).toEqual({ cause: "bad_reply", detail: "no idea" });
     expect(second?.answer).toEqual({ n: 2 });
+  });
+});
+
+describe("who asks in a batch", () => {
+  const a: Asker = { subject: "192.0.2.1", blamed: ["192.0.2.1"] };
+  const b: Asker = { subject: "198.51.100.1", blamed: ["198.51.100.1"] };
+
+  it.each([
+    ["the one who asks all of it", [a, a], [a]],
+    ["nobody who is in it, where they are several", [a, b], [SEVERAL]],
+    ["each for himself, when it has failed", [a, b], [SEVERAL, a, b], 500],
+  ])("is %s", async (_case, askers, expected, status = 200) => {
+    const seen: (Asker | undefined)[] = [];
+    const reply = (path: string): UpstreamReply => ({
+      status: path.endsWith("s") ? status : 200,
+      headers: new Map(),
+      body: Buffer.from(path.endsWith("s") ? '{"evaluations":[{},{}]}' : "{}"),
+    });
+    const batcher = new Batcher(
+      {
+        call: async ({ path }, _id, _deadline, interpret, asker) => {
+          seen.push(asker);
+          return { answer: await interpret(reply(path)), attempts: 1 };
+        },
+      },
+      { max: 10, wait: 5, onRefused: () => {} },
+    );
+    await Promise.all(
+      askers.map((asker, n) => batcher.call(evaluation(`${n}`), "id", new Deadline(3000), permitted, asker)),
+    );
+    expect(seen).toEqual(expected);
   });
 });

@@ -125,7 +125,7 @@ describe("what one client asks", () => {
     ["a 429 in time", "/429"],
     ["a 408 in time", "/408"],
   ])("does not open the circuit by itself: %s", async (_name, path) => {
-    const { callAs, circuit: changes } = caller(await byPath(), { breaker, timeout: 100 });
+    const { callAs, circuit: changes } = caller(await byPath(), { breaker, timeout: 400 });
     for (let round = 0; round < 3; round++) {
       const attack = Array.from({ length: 30 }, () => callAs(["192.0.2.1"], { path }));
       const others = Array.from({ length: 20 }, (_, n) => callAs([`198.51.100.${n}`]));

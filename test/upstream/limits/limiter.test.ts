@@ -94,7 +94,7 @@ describe("those who wait", () => {
   });
 
   it("are not refused for the line of another", async () => {
-    const { ask, granted, refused, limiter } = line(1);
+    const { ask, granted, refused, limiter, release } = line(1);
     ask("a");
     for (let n = 0; n < 200; n++) ask("a");
     // One in thirty milliseconds, for a while.
