@@ -2,10 +2,11 @@
  * How many calls at once a service takes well, found by its latency: the gradient limiter of Netflix's
  * concurrency-limits (Gradient2), with Envoy's way to know what a call takes where nothing waits.
  *
- * The latency of the last moments is held against that without load. While they agree, the limit grows by the square root
- * of itself, which is what may queue up at the service; when replies take half as long again, calls wait there rather than
- * being worked on, and the limit shrinks in proportion. A call that got no reply in time, or was told that there is
- * too much, shrinks it at once. It doesn't grow for a load that doesn't use it.
+ * The latency of the last moments is held against that without load: the median, which questions that are slow by
+ * themselves don't change. While they agree, the limit grows by the square root of itself, which is what may queue up at
+ * the service; when replies take half as long again, calls wait there rather than being worked on, and the limit shrinks
+ * in proportion. A call that got no reply in time, or was told that there is too much, shrinks it at once. It doesn't
+ * grow for a load that doesn't use it.
  *
  * Under lasting load a long-term average, as Gradient2 has it, follows the latency of the queue that the limiter
  * itself allows, and the limit creeps up without end. So every ten seconds it is halved for a moment, to see what a call
@@ -20,9 +21,10 @@ export interface GradientOptions {
 
 const DEFAULTS: GradientOptions = { initial: 20, least: 4, most: 1000 };
 
-/** Latencies are averaged over this many milliseconds, and this many calls, at least. */
+/** Latencies are taken together over this many milliseconds, and this many calls, at least; of more calls the last ones. */
 const WINDOW = 100;
 const MINIMUM_CALLS = 10;
+const SAMPLES = 64;
 /** Windows under load between two looks at the latency without it; the first look comes sooner. */
 const PROBE_EVERY = 100;
 const FIRST_PROBE = 5;
@@ -43,10 +45,10 @@ export class GradientLimit {
   #untilProbe = FIRST_PROBE;
   /** Windows that a probe has still to go: one for what was under way before, one to measure. */
   #probing = 0;
-  /** Of the window: when it began, by performance.now(), how many calls, their latencies together, the most at once. */
+  /** Of the window: when it began, by performance.now(), how many calls, the latencies of the last of them, the most at once. */
   #since = performance.now();
   #calls = 0;
-  #latencies = 0;
+  readonly #latencies = new Float64Array(SAMPLES);
   #mostInFlight = 0;
   #dropped = false;
 
@@ -72,8 +74,8 @@ export class GradientLimit {
     if (latency === null) {
       this.#dropped = true;
     } else {
+      this.#latencies[this.#calls % SAMPLES] = latency;
       this.#calls++;
-      this.#latencies += latency;
     }
     const enough = this.#dropped || this.#calls >= MINIMUM_CALLS;
     if (enough && now - this.#since >= WINDOW) this.#endWindow(now);
@@ -81,12 +83,16 @@ export class GradientLimit {
 
   #endWindow(now: number): void {
     if (this.#dropped) this.#set(this.#limit * BACK_OFF);
-    else this.#compare(this.#latencies / this.#calls);
+    else this.#compare(this.#median());
     this.#since = now;
     this.#calls = 0;
-    this.#latencies = 0;
     this.#mostInFlight = 0;
     this.#dropped = false;
+  }
+
+  #median(): number {
+    const seen = this.#latencies.subarray(0, Math.min(this.#calls, SAMPLES)).sort();
+    return seen[seen.length >> 1]!;
   }
 
   #compare(latency: number): void {

@@ -111,14 +111,13 @@ export class Limiter implements WaiterOwner {
    * @param blamed whose failures these are, if it was dropped
    */
   release(subject: string, outcome: number | "dropped" | "unknown", blamed: readonly string[]): void {
-    const now = performance.now();
-    if (this.#gradient !== null && outcome !== "unknown") this.#adapt(this.#gradient, outcome, blamed, now);
+    if (this.#gradient !== null && outcome !== "unknown") this.#adapt(this.#gradient, outcome, blamed);
     if (typeof outcome === "number") this.#observe(outcome);
     const tenant = this.#tenant(subject);
     tenant.held--;
     this.#inFlight--;
     if (this.#waiting === 0) this.#drainRate.end();
-    else this.#serve(now);
+    else this.#serve(performance.now());
     this.#forgetIdle(tenant);
   }
 

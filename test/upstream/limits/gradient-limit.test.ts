@@ -57,6 +57,19 @@ describe("the limit found by latency", () => {
     expect(limit.current).toBe(20);
   });
 
+  it("does not shrink for a few questions that are slow by themselves", () => {
+    const limit = new GradientLimit();
+    run(limit, { workers: 100, work: 10 }, 20);
+    let least = limit.current;
+    for (let second = 0; second < 20; second += 0.05) {
+      for (let n = 0; n < 10; n++) limit.observe(900, limit.current, clock);
+      run(limit, { workers: 100, work: 10 }, 0.05);
+      least = Math.min(least, limit.current);
+    }
+    // Half of it is left during a look at the latency without load.
+    expect(least).toBeGreaterThanOrEqual(45);
+  });
+
   it("shrinks by calls that are dropped, to its least and no further, and comes back", () => {
     const limit = new GradientLimit({ initial: 50, least: 4, most: 100 });
     for (let n = 0; n < 1000; n++, clock += 10) limit.observe(null, limit.current, clock);
