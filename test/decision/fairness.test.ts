@@ -1,18 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { fairness } from "../../src/decision/fairness.ts";
-import type { PolicyRequest } from "../../src/model/request.ts";
+import { policyRequest } from "../../src/model/request.ts";
 import { GATE, service } from "../commands/services.ts";
 import { open } from "./bridge.ts";
 
 const [A, B] = ["192.0.2.1", "198.51.100.1"];
 
 describe("who is one asker", () => {
-  const request = (attributes: Record<string, string>): PolicyRequest => ({
-    attributes: new Map(Object.entries(attributes)),
-    listener: "test",
-    recipients: [],
-  });
+  const request = (attributes: Record<string, string>) => policyRequest(new Map(Object.entries(attributes)));
 
   it.each([
     ["client_address", { client_address: A, sasl_username: "Ann" }, A, [A, "user ann"]],

@@ -121,7 +121,8 @@ export class Limiter implements WaiterOwner {
     this.#forgetIdle(tenant);
   }
 
-  #adapt(gradient: GradientLimit, outcome: number | "dropped", blamed: readonly string[], now: number): void {
+  #adapt(gradient: GradientLimit, outcome: number | "dropped", blamed: readonly string[]): void {
+    const now = performance.now();
     // With calls that wait all slots are in use, also where some are kept for others.
     const inUse = this.#waiting > 0 ? Math.max(this.#inFlight, this.#limit) : this.#inFlight;
     if (outcome !== "dropped") gradient.observe(outcome, inUse, now);
