@@ -1,11 +1,17 @@
 /**
  * How long a reply may be used again: the operator's times, unless the reply says something itself
  * (Cache-Control: RFC 9111 §5.2.2, stale-if-error: RFC 5861 §4).
+ *
+ * A reply may always ask for less. It gets more only up to the operator's bounds: a service that speaks for somebody
+ * else for a minute must not leave permits behind that outlive what the operator reckoned with.
  */
 
 /** What the configuration says, in milliseconds. */
 export interface Lifetimes {
   readonly ttl: number;
+  /** The longest that a reply may ask for in place of `ttl`. */
+  readonly maxTtl: number;
+  /** A reply may ask for less, but for no more. */
   readonly staleIfError: number;
 }
 
@@ -46,8 +52,8 @@ export function freshness(
       : Math.max(0, maxAge - age);
   const strict = directives.has("must-revalidate") || directives.has("proxy-revalidate");
   const stale = strict ? 0 : (seconds(directives.get("stale-if-error")) ?? lifetimes.staleIfError);
-  const freshUntil = now + Math.min(fresh, LONGEST);
-  return { freshUntil, staleUntil: freshUntil + Math.min(stale, LONGEST) };
+  const freshUntil = now + Math.min(fresh, lifetimes.maxTtl, LONGEST);
+  return { freshUntil, staleUntil: freshUntil + Math.min(stale, lifetimes.staleIfError) };
 }
 
 /** Names in lower case; of a repeated one the first. */

@@ -34,6 +34,8 @@ const WHO_ASKS = [
   "attributes",
 ];
 const CLAIM = "sender";
+/** How many times its `ttl` a reply may ask for where `max_ttl` does not say. */
+const MAX_TTL_FACTOR = 10;
 const CLASSES: ReadonlySet<string> = new Set(["permit", "deny"]);
 
 /**
@@ -62,7 +64,13 @@ export function readCache(
     report.warn(key === null ? path : [...path, "key"], message, { key: true });
   }
   checkWhoAsks(key, mapping, [...path, "key"], report);
-  if (raw.ttl === 0 && raw.stale_if_error === 0) {
+  if (raw.max_ttl !== undefined && raw.max_ttl < raw.ttl) {
+    report.error(
+      [...path, "max_ttl"],
+      "max_ttl is shorter than ttl, which it bounds; make it longer, or ttl shorter",
+    );
+  }
+  if (raw.ttl === 0 && raw.stale_if_error === 0 && !raw.max_ttl) {
     report.warn(path, "with ttl and stale_if_error both 0 nothing is ever remembered", { key: true });
   }
   const secret =
@@ -83,6 +91,7 @@ export function readCache(
     store: store ?? { kind: "memory" },
     ...(forgotten !== undefined && { forgotten }),
     ttl: raw.ttl,
+    maxTtl: raw.max_ttl ?? MAX_TTL_FACTOR * raw.ttl,
     staleIfError: raw.stale_if_error,
     staleCauses: new Set([...NOT_PROVOKED, ...raw.stale_causes]),
     maxEntries: raw.max_entries,

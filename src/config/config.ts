@@ -142,6 +142,8 @@ export interface LogConfig {
 /** Times in milliseconds. */
 export interface CacheConfig extends StoreChoice {
   readonly ttl: number;
+  /** The longest that a reply's own Cache-Control may ask for. */
+  readonly maxTtl: number;
   readonly staleIfError: number;
   /** Causes for which a reply past its ttl answers. */
   readonly staleCauses: ReadonlySet<Cause>;

@@ -99,6 +99,7 @@ const service = z.strictObject({
     .strictObject({
       store: text.default("memory"),
       ttl: duration(0).default(60_000),
+      max_ttl: duration(0).optional(),
       stale_if_error: duration(0).default(24 * 3600_000),
       stale_causes: z.array(z.enum(CAUSES)).default([]),
       max_entries: whole(1, 1_000_000_000).default(100_000),

@@ -38,6 +38,7 @@ const HOUR = 3_600_000;
 const NOW = 1_800_000_000_000;
 const POLICY: CachePolicy = {
   ttl: 60_000,
+  maxTtl: 600_000,
   staleIfError: 600_000,
   staleCauses: new Set<Cause>(["timeout", "offline"]),
   only: new Set(["permit", "deny"]),

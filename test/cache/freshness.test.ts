@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { freshness } from "../../src/cache/freshness.ts";
 
 const NOW = 1_800_000_000_000;
-const OPERATOR = { ttl: 60_000, staleIfError: 3_600_000 };
+const OPERATOR = { ttl: 60_000, maxTtl: 600_000, staleIfError: 3_600_000 };
 const headers = (cacheControl: string, more: Record<string, string> = {}) =>
   new Map(Object.entries({ "cache-control": cacheControl, ...more }));
 
@@ -30,13 +30,27 @@ describe("how long a reply may be used", () => {
     ["only for outages where max-age is no number", headers("max-age=soon"), [0, 3600]],
     ["only for outages where max-age is negative", headers("max-age=-1"), [0, 3600]],
     ["never when old where stale-if-error is no number", headers("max-age=10, stale-if-error=a"), [10, 0]],
+    ["longer than ttl, up to max_ttl", headers("max-age=600"), [600, 3600]],
+    ["no longer than max_ttl: max-age", headers("max-age=601"), [600, 3600]],
+    ["no longer than max_ttl: s-maxage", headers("max-age=10, s-maxage=9999999999"), [600, 3600]],
+    ["no longer than max_ttl, also where it overflows", headers(`max-age=${"9".repeat(400)}`), [600, 3600]],
+    ["no longer than stale_if_error past its time", headers("stale-if-error=3601"), [60, 3600]],
     [
-      "no longer than 30 days, also where it overflows",
-      headers(`max-age=${"9".repeat(400)}`),
-      [30 * 86_400, 3600],
+      "no longer past its time, also where it overflows",
+      headers(`stale-if-error=${"9".repeat(400)}`),
+      [60, 3600],
     ],
-    ["no longer than 30 days, whatever it says", headers("max-age=9999999999"), [30 * 86_400, 3600]],
   ])("%s", (_, of, expected) => {
     expect(lives(of)).toEqual(expected);
+  });
+
+  it("is never more than 30 days, whatever the operator lets a reply ask for", () => {
+    const { freshUntil } = freshness(headers("max-age=9999999999"), NOW, { ...OPERATOR, maxTtl: 9e9 })!;
+    expect((freshUntil - NOW) / 86_400_000).toBe(30);
+  });
+
+  it("is never past its time where the operator wants none of that", () => {
+    const times = freshness(headers("max-age=10, stale-if-error=60"), NOW, { ...OPERATOR, staleIfError: 0 })!;
+    expect(times.staleUntil).toBe(times.freshUntil);
   });
 });

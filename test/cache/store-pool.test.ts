@@ -23,6 +23,7 @@ function configOf(store: CacheConfig["store"], maxEntries = 100): CacheConfig {
     store,
     maxEntries,
     ttl: 60_000,
+    maxTtl: 600_000,
     staleIfError: 60_000,
     staleCauses: new Set(),
     only: new Set(["permit"]),

@@ -33,11 +33,12 @@ describe("Cache-Control of the service", () => {
       shared: ["max-age=0, s-maxage=3600", "cache", "cache"],
       passing: ["max-age=0", "upstream", "stale"],
       senseless: ["max-age=-1, stale-if-error=never", "upstream", "default"],
+      everlasting: ["max-age=0, stale-if-error=9999999999", "upstream", "stale"],
       brief: ["max-age=0, stale-if-error=0", "upstream", "default"],
       patient: ["max-age=0, stale-if-error=60", "upstream", "stale"],
       strict: ["max-age=0, must-revalidate", "upstream", "default"],
     };
-    const bridge = await Remembering.start({ cache: { ttl: "0s", stale_if_error: "1h" } });
+    const bridge = await Remembering.start({ cache: { ttl: "0s", max_ttl: "2h", stale_if_error: "1h" } });
     bridge.corp.answering = ({ json }) => {
       const [value = ""] = said[String(json?.sender).split("@")[0] ?? ""] ?? [];
       return { headers: { "cache-control": value }, body: { allowed: true } };

@@ -59,6 +59,11 @@ describe("a mistake in the configuration is an error with line and column", () =
       '1:1: error: there is neither a service nor a route; name the authorization service under "services"',
     ],
     [
+      "a bound of what is remembered below what it bounds",
+      corp("url: https://a.example, cache: { ttl: 1h, max_ttl: 59m }"),
+      "2:62: error: max_ttl is shorter than ttl, which it bounds",
+    ],
+    [
       "an authority's certificate that is not there",
       corp('url: https://a.example, cache: { store: "rediss://a?ca=ca.pem" }'),
       "2:51: error: ca.pem does not exist",
