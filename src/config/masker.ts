@@ -5,11 +5,20 @@
  * its characters percent-encoded, a character reference of XML, or escaped as in JSON, once or more than once. So it is
  * looked for in the bytes of the text, and again in what those are after each decoding. What is found is taken out of the
  * text as it was.
+ *
+ * Texts are cut before they come here, an action at 400 bytes, an excerpt sooner, and a token is often longer than that. So
+ * the beginning of a secret is one, too.
  */
 import { MASK } from "./secret.ts";
 
 /** Values shorter than this are not looked for in text: they would take ordinary words with them. */
 const MIN_MASKED_LENGTH = 4;
+/** So much of a secret's beginning is taken out wherever it stands. */
+const TELLING_BEGINNING = 16;
+/** So much, and half of it, where the text seems to be cut behind; less might be a word. */
+const CUT_BEGINNING = 8;
+/** What stands behind a text that was cut: an ellipsis (its first byte), a quote, or an escape that was cut as well. */
+const CUT = /["'%&\\\xe2]/;
 /** Text in JSON in a line of JSON, of a URL in XML. */
 const MOST_DECODINGS = 3;
 /** Whether there is anything that decoding would change, or that is more than one byte. */
@@ -19,6 +28,8 @@ const BASE64_CHARACTER = /[a-z0-9+/_-]/;
 /** What is looked for: bytes as Latin-1, in lower case. */
 interface Form {
   readonly text: string;
+  /** The beginning that it is found by. */
+  readonly seed: string;
   /** Characters of base64 that stand before and after, and hold a part of the secret together with what is beside it. */
   readonly before: 0 | 1;
   readonly after: 0 | 1;
@@ -43,7 +54,7 @@ export class Masker {
     for (const text of plain) {
       let view = viewOf(text);
       for (let decodings = 0; decodings < MOST_DECODINGS; decodings++) {
-        this.#addForm({ text: view.bytes, before: 0, after: 0 });
+        this.#addForm(view.bytes, { before: 0, after: 0 });
         view = decoded(view);
       }
     }
@@ -57,7 +68,7 @@ export class Masker {
         after: (offset + bytes.length) % 3 === 0 ? 0 : 1,
       } as const;
       for (const form of [text, text.replaceAll("+", "-").replaceAll("/", "_")]) {
-        this.#addForm({ text: form, ...partly });
+        this.#addForm(form, partly);
       }
     }
   }
@@ -71,10 +82,12 @@ export class Masker {
     return found.length === 0 ? text : without(text, found);
   };
 
-  #addForm(form: Form): void {
-    const text = form.text.toLowerCase();
-    if (text.length >= MIN_MASKED_LENGTH)
-      this.#forms.set(`${text}\0${form.before}${form.after}`, { ...form, text });
+  #addForm(value: string, beside: Pick<Form, "before" | "after">): void {
+    const text = value.toLowerCase();
+    if (text.length < MIN_MASKED_LENGTH) return;
+    const half = Math.max(CUT_BEGINNING, Math.ceil(text.length / 2));
+    const seed = text.slice(0, Math.min(half, TELLING_BEGINNING));
+    this.#forms.set(`${text}\0${beside.before}${beside.after}`, { ...beside, text, seed });
   }
 
   #findDecoding(text: string): Range[] {
@@ -90,18 +103,31 @@ export class Masker {
 
   #find({ bytes, places }: View): Range[] {
     const found: Range[] = [];
-    for (const { text, before, after } of this.#forms.values()) {
-      for (let at = bytes.indexOf(text); at !== -1; at = bytes.indexOf(text, at + text.length)) {
+    for (const { text, seed, before, after } of this.#forms.values()) {
+      let end = 0;
+      for (let at = bytes.indexOf(seed); at !== -1; at = bytes.indexOf(seed, end)) {
         let start = at;
-        let end = at + text.length;
+        end = endOfCommon(bytes, at, text);
+        const isWhole = end - at === text.length;
+        if (!isWhole && end - at < TELLING_BEGINNING && end < bytes.length && !CUT.test(bytes.charAt(end))) {
+          end = at + 1;
+          continue;
+        }
         if (before === 1 && BASE64_CHARACTER.test(bytes.charAt(start - 1))) start--;
-        if (after === 1 && BASE64_CHARACTER.test(bytes.charAt(end))) end++;
-        if (after === 1) while (bytes[end] === "=") end++;
+        if (isWhole && after === 1 && BASE64_CHARACTER.test(bytes.charAt(end))) end++;
+        if (isWhole && after === 1) while (bytes[end] === "=") end++;
         found.push(places === null ? [start, end] : [places[start] ?? 0, places[end] ?? 0]);
       }
     }
     return found;
   }
+}
+
+/** Where `bytes`, read from `at`, is no longer what `text` is. */
+function endOfCommon(bytes: string, at: number, text: string): number {
+  let length = 0;
+  while (length < text.length && bytes.charCodeAt(at + length) === text.charCodeAt(length)) length++;
+  return at + length;
 }
 
 /** From, and to before, in characters. */

@@ -66,11 +66,36 @@ describe("Masker", () => {
     }
   });
 
+  describe("of a secret that the text breaks off in", () => {
+    const long = "eyJhbGciOiJFUzI1NiJ9.c2VydmljZS1hY2NvdW50.0123456789abcdefghij";
+    const cut = new Masker();
+    for (const value of [long, "battery-staple", "sesame-1"]) cut.add(value);
+
+    it.each([
+      ["masks the beginning, without a mark", `REJECT ${long.slice(0, 40)}`, "REJECT ***"],
+      ["and with one", `the action "${long.slice(0, 20)}…" cannot`, 'the action "***…" cannot'],
+      ["and before anything else", `${long.slice(0, 16)}. No`, "***. No"],
+      ["and in base64", `${Buffer.from(`user:${long}`).toString("base64").slice(0, 50)}…`, "dXNlcj***…"],
+      ["and in hexadecimal", `${Buffer.from(long).toString("hex").slice(0, 31)}`, "***"],
+      ["and percent-encoded, in the middle of an escape", "b%61ttery-%73tap%6", "***%6"],
+      ["and again where it begins anew", `${long.slice(0, 30)}${long.slice(0, 20)}`, "******"],
+      ["half of a shorter one, where the text ends", "battery-", "***"],
+      ["or a value in JSON does", '{"a":"battery-st","b":1}', '{"a":"***","b":1}'],
+      ["but not where another word begins so", "battery-powered", "battery-powered"],
+      ["nor less", "batter", "batter"],
+      ["nor a part of a short one", "sesame-", "sesame-"],
+    ])("%s", (_, text, expected) => {
+      expect(cut.mask(text)).toBe(expected);
+    });
+  });
+
   it("takes no longer for text that is made to be slow", () => {
     const slow = new Masker();
     slow.add(`${"\\a".repeat(30)}%41&#65;`);
     const begin = performance.now();
+    slow.add(`${"b".repeat(1000)}c`);
     for (const piece of ["\\", "%", "&#", "\\u0061", "%25"]) slow.mask(piece.repeat(20_000));
+    slow.mask(`${"b".repeat(999)}d`.repeat(100));
     expect(performance.now() - begin).toBeLessThan(3000);
   });
 });
