@@ -20,25 +20,40 @@ export function runsAsRoot(): boolean {
  * Who besides root and `owner` could change what a path leads to, or undefined when nobody could.
  *
  * @param owner the id of a user who may own it all
+ * @param opened what was opened by this path: it must be what the path leads to
  * @throws an error of the file system where something is missing
  */
-export function changeableByOthers(path: string, owner?: number): string | undefined {
+export function changeableByOthers(path: string, owner?: number, opened?: Stats): string | undefined {
+  let last: Stats | undefined;
   for (const step of wayTo(path)) {
     const problem = stepProblem(step, path, owner);
     if (problem !== undefined) return problem;
+    last = step.stats;
   }
-  return undefined;
+  // What lay there when it was opened may have been somebody else's.
+  return opened === undefined || isSame(opened, last)
+    ? undefined
+    : `${path} was replaced while it was read, so root does not use it; try again`;
 }
 
-/** Whether nobody but root can put anything into the folder, take it out, or lead the path elsewhere. */
-export function isRootsAlone(folder: string): boolean {
+/**
+ * Whether nobody but root and `owner` can put anything into the folder, take it out, or lead the path elsewhere.
+ *
+ * @throws an error of the file system where something is missing
+ */
+export function isClosedToOthers(folder: string, owner?: number): boolean {
   let last: Stats | undefined;
   for (const step of wayTo(folder)) {
-    if (stepProblem(step, folder, undefined) !== undefined) return false;
+    if (stepProblem(step, folder, owner) !== undefined) return false;
     last = step.stats;
   }
   // In a folder with the sticky bit others can put what lies at a name before root does.
   return last?.isDirectory() === true && (last.mode & WRITABLE_BY_OTHERS) === 0;
+}
+
+/** Whether both are of one and the same file. */
+export function isSame(one: Stats, other: Stats | undefined): boolean {
+  return one.dev === other?.dev && one.ino === other.ino;
 }
 
 /** Whether others than root could replace what is in a folder. */

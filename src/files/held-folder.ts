@@ -7,7 +7,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, type Stats } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { isOthers, isRootsAlone, runsAsRoot } from "./hands.ts";
+import { isClosedToOthers, isOthers, isSame, runsAsRoot } from "./hands.ts";
 import { wayTo } from "./way.ts";
 
 const IS_LINUX = process.platform === "linux";
@@ -78,7 +78,7 @@ export async function inHeldFolder<T>(
  */
 export function openToWrite(path: string, flags: number, mode: number): number {
   const absolute = resolve(path);
-  if (!runsAsRoot() || isRootsAlone(dirname(absolute))) return openSync(absolute, flags, mode);
+  if (!runsAsRoot() || isClosedToOthers(dirname(absolute))) return openSync(absolute, flags, mode);
   const folder = HeldFolder.open(dirname(absolute));
   try {
     const name = basename(absolute);
@@ -96,7 +96,7 @@ export function openToWrite(path: string, flags: number, mode: number): number {
   }
 }
 
-function refuseOthersLinks(path: string, { dev, ino }: Stats): void {
+function refuseOthersLinks(path: string, opened: Stats): void {
   let inOthersHands = false;
   let end: Stats | undefined;
   for (const step of wayTo(path)) {
@@ -109,7 +109,7 @@ function refuseOthersLinks(path: string, { dev, ino }: Stats): void {
       );
     }
   }
-  if (end?.dev !== dev || end.ino !== ino) throw refusal(`${path} was replaced while it was opened`);
+  if (!isSame(opened, end)) throw refusal(`${path} was replaced while it was opened`);
 }
 
 /** Told as errors of the file system are, by their code. */

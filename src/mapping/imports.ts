@@ -9,16 +9,19 @@ import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "
 import { isBuiltin } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { changeableByOthers } from "../files/hands.ts";
+import { changeableByOthers, isClosedToOthers } from "../files/hands.ts";
 
 /** `from "x"`, `import "x"`, `import("x")`, `require("x")`. A word more than there is does no harm. */
 const IMPORTS =
   /\b(?:from|import|require)\b(?:\s|\(|\/\*[\s\S]*?\*\/|\/\/[^\n]*\n)*(["'`])((?:\\.|(?!\1)[^\\\n])+)\1/g;
 /** Any text that reads like the name of a file beside the module, whatever is done with it. */
 const RELATIVE = /(["'`])(\.{1,2}\/(?:\\.|(?!\1)[^\\\n])+)\1/g;
+const PACKAGE = "package.json";
+const PACKAGES = "node_modules";
 /** Files of packages that are looked at; more is no mapping. */
 const MOST_FILES = 50_000;
-const CODE = /\.(?:js|mjs|cjs)$/;
+/** All else is code: `require` runs a file without an ending, or with one that it does not know, as a script. */
+const NO_CODE = /\.(?:json|node|wasm)$/;
 
 /**
  * Who besides root and `owner` could change what a module imports; undefined where nobody could.
@@ -61,11 +64,39 @@ class Imports {
       return this.#ofFile(decoded(path.replace(/[?#].*$/, "")));
     }
     // The package's own names, `#x`, lead to its own files.
-    const found = specifier.startsWith("#")
-      ? nearest(folder, "package.json")
-      : nearest(folder, join("node_modules", packageName(specifier)));
-    if (found === undefined) return undefined;
-    return specifier.startsWith("#") ? this.#ofPackage(dirname(found)) : this.#ofPackage(found);
+    if (specifier.startsWith("#")) {
+      const described = nearest(folder, PACKAGE);
+      return described === undefined ? undefined : this.#ofPackage(dirname(described));
+    }
+    return this.#ofName(packageName(specifier), folder);
+  }
+
+  /**
+   * A package is looked for in each folder above; and a package.json there may say that it is the package itself. So where
+   * it could stand, before the one that is found, others must not be able to put anything.
+   */
+  #ofName(name: string, folder: string): string | undefined {
+    const place = join(PACKAGES, name);
+    const found = nearest(folder, place);
+    const described = nearest(folder, PACKAGE);
+    const open = [
+      ...foldersBelow(folder, found?.slice(0, -place.length)),
+      ...foldersBelow(folder, described?.slice(0, -PACKAGE.length)),
+    ].find((searched) => this.#isOpen(searched) || this.#isOpen(join(searched, PACKAGES)));
+    if (open !== undefined) {
+      return `others can put files into ${open}, where the package ${name} is looked for, so root does not use it; lay the module elsewhere, or a ${PACKAGE} and ${PACKAGES} beside it`;
+    }
+    const problem = described === undefined ? undefined : changeableByOthers(described, this.#owner);
+    if (problem !== undefined) return problem;
+    const isItself = described !== undefined && contentOf(described).name === name;
+    return (
+      (isItself ? this.#ofPackage(dirname(described)) : undefined) ??
+      (found === undefined ? undefined : this.#ofPackage(found))
+    );
+  }
+
+  #isOpen(folder: string): boolean {
+    return existsSync(folder) && !isClosedToOthers(folder, this.#owner);
   }
 
   /** `require` finds files without their ending, and folders. */
@@ -74,11 +105,17 @@ class Imports {
       if (!existsSync(there)) continue;
       if (lstatSync(realpathSync(there)).isDirectory()) return this.#ofPackage(there);
       const problem =
-        changeableByOthers(there, this.#owner) ?? (CODE.test(there) ? this.ofModule(there) : undefined);
+        changeableByOthers(there, this.#owner) ?? (NO_CODE.test(there) ? undefined : this.ofModule(there));
       if (problem !== undefined) return problem;
     }
-    // What is not there must not be for others to put there.
-    return existsSync(path) ? undefined : changeableByOthers(nearestThere(path), this.#owner);
+    if (existsSync(path)) return undefined;
+    const place = nearestThere(path);
+    return (
+      changeableByOthers(place, this.#owner) ??
+      (this.#isOpen(place)
+        ? `others can put ${path} there, which is imported, so root does not use it; choose another folder`
+        : undefined)
+    );
   }
 
   #ofPackage(folder: string): string | undefined {
@@ -102,9 +139,9 @@ class Imports {
   }
 
   #ofDependencies(folder: string): string | undefined {
-    const file = join(folder, "package.json");
+    const file = join(folder, PACKAGE);
     if (!existsSync(file)) return undefined;
-    const described = JSON.parse(readFileSync(file, "utf8")) as Record<string, object | undefined>;
+    const described = contentOf(file);
     const names = ["dependencies", "optionalDependencies", "peerDependencies"].flatMap((kind) =>
       Object.keys(described[kind] ?? {}),
     );
@@ -131,6 +168,16 @@ function nearest(folder: string, name: string): string | undefined {
   const found = join(folder, name);
   if (existsSync(found)) return found;
   return folder === dirname(folder) ? undefined : nearest(dirname(folder), name);
+}
+
+/** The folder and those above it, up to `end`, which is not among them; without it, all of them. */
+function foldersBelow(folder: string, end: string | undefined): string[] {
+  if (end !== undefined && folder === resolve(end)) return [];
+  return folder === dirname(folder) ? [folder] : [folder, ...foldersBelow(dirname(folder), end)];
+}
+
+function contentOf(described: string): Readonly<Record<string, object | string | undefined>> {
+  return JSON.parse(readFileSync(described, "utf8"));
 }
 
 /** `@scope/name/sub/path.js` is of `@scope/name`. */

@@ -49,7 +49,7 @@ export function readBytes(
   try {
     const status = fstatSync(file);
     if (!status.isFile()) return { problem: `${path} is no file` };
-    const problem = root ? changeableByOthers(path, owner) : undefined;
+    const problem = root ? changeableByOthers(path, owner, status) : undefined;
     if (problem !== undefined) return { problem };
     const buffer = Buffer.alloc(maxSize + 1);
     let length = 0;
@@ -78,7 +78,7 @@ export function fileProblem(path: string, root: boolean = runsAsRoot(), owner?: 
   try {
     const status = fstatSync(file);
     if (!status.isFile()) return `${path} is no file`;
-    return root ? changeableByOthers(path, owner) : undefined;
+    return root ? changeableByOthers(path, owner, status) : undefined;
   } finally {
     closeSync(file);
   }

@@ -1,5 +1,5 @@
 /** Whoever owns the folder of a log, a state file or a store has put links there, so that root writes to other files. */
-import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Program, run, Site } from "../commands/program.ts";
 import { ANY_PORT, permitting } from "../commands/services.ts";
@@ -51,6 +51,23 @@ describe.skipIf(mustSkip("links in place of files"))("a file of root's that a li
     const { stdout, stderr } = await run(["offline", "-c", site.config]);
     expect(stdout + stderr).toContain("is a link that others than root can change");
     expect(readFileSync(precious, "utf8")).toBe(PRECIOUS);
+  });
+
+  it("gets no files beside it, by way of a link in place of the folder of what was to be forgotten", async () => {
+    const { site, folder } = await place();
+    mkdirSync(site.path("roots"));
+    await site.write("pfxbridge.yaml", {
+      listen: ANY_PORT,
+      services: { corp: { url: (await permitting()).url, cache: { store: "memory" } } },
+      control: { endpoint: `unix:${site.path("control")}`, state: `${folder}/state.json` },
+    });
+    symlinkSync("../roots", `${folder}/state.forgotten-corp`);
+    const bridge = await Program.serve(site);
+    const { status, stdout, stderr } = await run(["forget", "-c", site.config, "sender=a@example.net"]);
+    expect(`${status} ${stdout}${stderr}${bridge.stdout}`).toMatch(
+      /state\.forgotten-corp.*(?:so root does not use it|others can put files)/,
+    );
+    expect(readdirSync(site.path("roots"))).toEqual([]);
   });
 
   it.each(["cache.lmdb", "cache.lmdb-lock"])("is not taken for %s", async (name) => {

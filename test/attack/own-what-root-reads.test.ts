@@ -1,9 +1,19 @@
 /** Whoever owns, or can write, something on the way to a file that root reads, or a module that it runs, decides for root. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, lchownSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { run, Site } from "../commands/program.ts";
-import { permitting } from "../commands/services.ts";
+import { Program, run, Site } from "../commands/program.ts";
+import { ANY_PORT, permitting } from "../commands/services.ts";
 import { TestAuthority } from "../upstream/certificates.ts";
 import { ATTACKER, attackerId, giveToAttacker, mustSkip } from "./attacker.ts";
 
@@ -36,7 +46,10 @@ async function site(own: object = {}): Promise<Site> {
     "module.mjs": `import "./lib/part.mjs"; import("kit"); ${MODULE}`,
     "lib/part.mjs": 'import { createRequire } from "node:module"; createRequire(import.meta.url)("./more");',
     "lib/more.cjs": "",
-    "lib/more.js": "",
+    "lib/more.js": 'require("./last")',
+    "lib/last": 'require("./very-last.js")',
+    "lib/very-last.js": "",
+    "package.json": "{}",
     "node_modules/kit/package.json": '{ "name": "kit", "main": "./main.js" }',
     "node_modules/kit/main.js": "",
     token: "token-of-roots\n",
@@ -56,6 +69,8 @@ const FILES = [
   "module.mjs",
   "lib/part.mjs",
   "lib/more.js",
+  "lib/very-last.js",
+  "package.json",
   "node_modules/kit/main.js",
   "token",
   "warm",
@@ -150,6 +165,69 @@ describe.skipIf(mustSkip("files in others' hands"))("what root reads", () => {
     expect(stdout).not.toContain("run by");
   });
 
+  it.each([
+    ["a package.json that says it is the package", "etc/package.json"],
+    ["a package before the one that is root's", "etc/node_modules"],
+  ])("is refused in a folder with the sticky bit where others can put %s", async (_, name) => {
+    const made = await site();
+    mkdirSync(made.path("node_modules"));
+    renameSync(made.path("etc/node_modules/kit"), made.path("node_modules/kit"));
+    writeFileSync(made.path("package.json"), "{}");
+    expect(await check(made)).toMatchObject({ status: 0, stderr: "" });
+    rmSync(made.path(name), { recursive: true });
+    expect(await check(made)).toMatchObject({ status: 0, stderr: "" });
+    chmodSync(made.path("etc"), 0o1777);
+    const { status, stdout, stderr } = await check(made);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/others can put files into .*where the package kit is looked for/);
+    expect(stdout).not.toContain("run by");
+  });
+
+  it("is refused where a relative import goes through a link to what is another's", async () => {
+    const made = await site();
+    mkdirSync(made.path("elsewhere"));
+    renameSync(made.path("etc/lib"), made.path("elsewhere/lib"));
+    symlinkSync("../elsewhere/lib", made.path("etc/lib"));
+    expect(await check(made)).toMatchObject({ status: 0, stderr: "" });
+    // From there on what is relative is beside the file, not beside the link.
+    for (const name of ["elsewhere/lib/more.js", "elsewhere/lib", "elsewhere"]) {
+      giveToAttacker(made.path(name));
+      const { status, stdout, stderr } = await check(made);
+      expect({ name, status }).toEqual({ name, status: 1 });
+      expect(stderr).toMatch(REFUSED);
+      expect(stdout).not.toContain("run by");
+      chownSync(made.path(name), 0, 0);
+    }
+  });
+
+  it("is refused where the package is another's that says it is the package", async () => {
+    const made = await site();
+    rmSync(made.path("etc/package.json"));
+    writeFileSync(made.path("package.json"), '{ "name": "kit", "exports": "./kit.mjs" }');
+    writeFileSync(made.path("kit.mjs"), 'console.log("run by them");');
+    expect(await check(made)).toMatchObject({ status: 0 });
+    for (const name of ["kit.mjs", "package.json"]) {
+      giveToAttacker(made.path(name));
+      const { status, stdout, stderr } = await check(made);
+      expect({ name, status }).toEqual({ name, status: 1 });
+      expect(stderr).toMatch(REFUSED);
+      expect(stdout).not.toContain("run by");
+    }
+  });
+
+  it("is refused where a file that a module imports is not there, and others can put it there", async () => {
+    const made = await site();
+    mkdirSync(made.path("open"));
+    chmodSync(made.path("open"), 0o1777);
+    writeFileSync(
+      made.path("etc/module.mjs"),
+      `try { await import(${JSON.stringify(made.path("open/own.mjs"))}); } catch {}${MODULE}`,
+    );
+    const { status, stderr } = await check(made);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/others can put .*own\.mjs there, which is imported/);
+  });
+
   it("may be the user's that root becomes, and nobody else's", async () => {
     const own = await site({ user: ATTACKER });
     for (const name of [...FILES, "", "lib"]) giveToAttacker(own.path(`etc/${name}`));
@@ -168,6 +246,37 @@ describe.skipIf(mustSkip("files in others' hands"))("what root reads", () => {
     expect((await check(made)).status).toBe(0);
     giveToAttacker(tls[key]);
     expect((await check(made)).stderr).toMatch(REFUSED);
+  });
+});
+
+describe.skipIf(mustSkip("files that change hands"))("what root reads again", () => {
+  it("is not used where it has become another's since: an authority of tls, and a secret", async () => {
+    const made = await site();
+    const [authority, theirs] = [new TestAuthority(), new TestAuthority()];
+    onTestFinished(() => {
+      for (const one of [authority, theirs]) one.remove();
+    });
+    const ca = made.path("etc/ca.pem");
+    writeFileSync(ca, readFileSync(authority.certificate), { mode: 0o644 });
+    await made.write("pfxbridge.yaml", {
+      listen: ANY_PORT,
+      services: {
+        corp: { url: "https://127.0.0.1:1", tls: { ca }, auth: { bearer: { file: made.path("etc/token") } } },
+      },
+    });
+    const bridge = await Program.serve(made);
+    for (const [name, text] of [
+      ["ca.pem", readFileSync(theirs.certificate, "utf8")],
+      ["token", "token-of-theirs\n"],
+    ] as const) {
+      writeFileSync(made.path(`etc/${name}`), text);
+      giveToAttacker(made.path(`etc/${name}`));
+    }
+    const refused = (what: RegExp) => () =>
+      bridge.log.map((line) => JSON.stringify(line)).some((line) => what.test(line) && REFUSED.test(line));
+    await expect.poll(refused(/changed files? of tls/), { timeout: 15_000 }).toBe(true);
+    await expect.poll(refused(/changed file of a secret/), { timeout: 15_000 }).toBe(true);
+    expect(bridge.stdout).not.toMatch(/in use: .*ca\.pem|file of a secret is in use/);
   });
 });
 

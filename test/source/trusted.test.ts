@@ -1,8 +1,18 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { changeableByOthers } from "../../src/files/hands.ts";
 import { fileProblem, readTrusted } from "../../src/source/trusted.ts";
 
 let folder: string;
@@ -60,6 +70,15 @@ describe("a file that decides what the bridge does", () => {
     // What root makes is of root's group.
     if (process.geteuid?.() === 0) chownSync(join(folder, "etc"), 0, 1);
     expect(fileProblem(file, true)).toMatch(/group or others can write the folder of/);
+  });
+
+  it("is refused to root when it was replaced after it was opened", () => {
+    // What somebody opened in a folder with the sticky bit may have been his own, with root's put in its place at once.
+    const opened = statSync(file);
+    renameSync(file, `${file}.first`);
+    writeFileSync(file, "content");
+    expect(changeableByOthers(file, undefined, statSync(file))).toBeUndefined();
+    expect(changeableByOthers(file, undefined, opened)).toMatch(/was replaced while it was read/);
   });
 
   it("has a largest size", () => {

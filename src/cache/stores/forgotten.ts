@@ -8,8 +8,9 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, unlinkSync } from "node:fs";
-import { access, mkdir, open, rename, unlink } from "node:fs/promises";
+import { access, open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { makeOwnFolder, refuseOpenFolder } from "../../files/own-folder.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Revocation } from "../store.ts";
 import { decodeRevocation, encodeRevocation, MAX_REVOCATION } from "./revocation-codec.ts";
@@ -62,6 +63,7 @@ export class Forgotten {
 
   #names(): string[] {
     try {
+      refuseOpenFolder(this.folder);
       return readdirSync(this.folder).filter((name) => NAME.test(name));
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
@@ -85,7 +87,7 @@ export class Forgotten {
     const path = this.#pathOf(text);
     const next = join(this.folder, `${randomUUID()}.tmp`);
     try {
-      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      makeOwnFolder(this.folder);
       if (await exists(path)) return;
       const file = await open(next, "wx", 0o600);
       try {
@@ -98,7 +100,8 @@ export class Forgotten {
       await syncFolder(this.folder);
     } catch (error) {
       await unlink(next).catch(() => {});
-      throw new Error(`${this.folder} cannot be written (${(error as NodeJS.ErrnoException).code})`);
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new Error(`${this.folder} cannot be written (${code ?? message})`);
     }
   }
 

@@ -2,19 +2,10 @@
  * The file of a store on disk, opened: checked first, moved aside when it is damaged, made anew when there is none, and
  * readable by its owner only. Beside it stands PATH-lock, which the processes that share it agree by.
  */
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { chmodSync, closeSync, openSync, renameSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
-import { changeableByOthers, isRootsAlone, runsAsRoot } from "../../files/hands.ts";
+import { makeOwnFolder } from "../../files/own-folder.ts";
 import type { Log } from "../../observe/log.ts";
 import { findDamage } from "./lmdb-check.ts";
 
@@ -39,7 +30,8 @@ const LOCK_SIZE = 16 * 1024;
  */
 export function openFile(path: string, log: Log): Databases {
   try {
-    makeFolder(dirname(path));
+    // LMDB opens its files by name, and follows links.
+    makeOwnFolder(dirname(path));
     moveAsideIfDamaged(path, log);
     createPrivately(path);
     return openDatabases(path);
@@ -75,25 +67,6 @@ export function openDatabases(path: string): Databases {
     expiry: root.openDB({ name: "expiry", ...binary }),
     revocations: root.openDB({ name: "revocations", ...binary }),
   };
-}
-
-/** LMDB opens its files by name, and follows links: root has it do so only where nobody else can put any. */
-function makeFolder(folder: string): void {
-  const root = runsAsRoot();
-  if (root) {
-    const othersDoing = changeableByOthers(nearestThere(folder));
-    if (othersDoing !== undefined) throw new Error(`${othersDoing}; or set user: in the configuration`);
-  }
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (root && !isRootsAlone(folder)) {
-    throw new Error(
-      `others can put files into ${folder}; choose another folder, or set user: in the configuration`,
-    );
-  }
-}
-
-function nearestThere(folder: string): string {
-  return existsSync(folder) ? folder : nearestThere(dirname(folder));
 }
 
 function moveAsideIfDamaged(path: string, log: Log): void {

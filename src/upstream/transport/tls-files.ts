@@ -8,7 +8,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
+import { runsAsRoot } from "../../files/hands.ts";
 import { signatureOf } from "../../files/signature.ts";
+import { fileProblem } from "../../source/trusted.ts";
 import { messageOf, ownTrouble } from "./errors.ts";
 
 export interface TlsOptions {
@@ -72,6 +74,8 @@ export class TlsFiles {
     if (seen === this.#seen || this.#closed) return;
     const files = this.#files.join(", ");
     try {
+      // Root has looked in whose hands they are, and they may be in others' by now.
+      for (const file of this.#files) refuse(runsAsRoot() ? fileProblem(file) : undefined);
       const contents = FILES.map((name) => this.#options[name]).map((file) => file && readFile(file));
       this.#context = contextOf((await Promise.all(contents)).map((content) => content || undefined));
       this.#seen = seen;
@@ -106,6 +110,10 @@ function contentOf(name: string, file: string | undefined): Buffer | undefined {
   } catch (error) {
     throw new Error(`tls.${name} cannot be read: ${messageOf(error)}`);
   }
+}
+
+function refuse(problem: string | undefined): void {
+  if (problem !== undefined) throw new Error(problem);
 }
 
 function contextOf([ca, cert, key]: readonly (Buffer | undefined)[]): SecureContext {
