@@ -32,10 +32,18 @@ const by = z.string().min(1).max(200);
 const services: z.ZodType<readonly string[] | undefined> = z.array(name).min(1).max(1000).optional();
 const offlineSchema = z.strictObject({ services, for_ms: z.int().min(1).max(LONGEST).optional(), by });
 const onlineSchema = z.strictObject({ services, by });
+/** No z.record: that passes over a member `__proto__`, and what was asked for less would be forgotten for more. */
+const attributes = z.custom<Readonly<Record<string, string>>>(
+  (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    Object.values(value).every((text) => typeof text === "string" && text !== "" && text.length <= 10_000),
+  "expected the names of attributes, each with a text that is not empty",
+);
 const forgetSchema = z
   .strictObject({
     service: name.optional(),
-    attributes: z.record(name, z.string().min(1).max(10_000)).optional(),
+    attributes: attributes.optional(),
     all: z.literal(true).optional(),
     dry_run: z.boolean().default(false),
     by,

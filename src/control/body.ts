@@ -4,6 +4,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { StringDecoder } from "node:string_decoder";
+import { JsonError, parseJson } from "../expression/json.ts";
 import { boundedText } from "../model/bounded-text.ts";
 import type { Refusal } from "./controls.ts";
 
@@ -19,9 +20,10 @@ export async function readJson(request: IncomingMessage): Promise<{ readonly val
   try {
     const text = await boundedText(request, MAX_JSON);
     if (text === null) return { problem: `the body is larger than ${MAX_JSON} bytes` };
-    return { value: text.trim() === "" ? {} : JSON.parse(text) };
-  } catch {
-    return { problem: "the body is no JSON, or did not arrive in time" };
+    return { value: text.trim() === "" ? {} : parseJson(text) };
+  } catch (error) {
+    if (error instanceof JsonError) return { problem: `the body is not readable as JSON: ${error.message}` };
+    return { problem: "the body did not arrive in time" };
   } finally {
     clearTimeout(timer);
   }
@@ -39,12 +41,18 @@ export async function* readLines(
   let rest = "";
   let skipping = false;
   for await (const chunk of request) {
-    const pieces = (rest + decoder.write(chunk)).split("\n");
-    rest = pieces.pop() ?? "";
-    for (const piece of pieces) {
-      if (skipping) skipping = false;
-      else if (piece.length > MAX_LINE) onTooLong();
-      else if (piece.trim() !== "") yield piece;
+    const text = decoder.write(chunk);
+    if (text.includes("\n")) {
+      const pieces = (rest + text).split("\n");
+      rest = pieces.pop() ?? "";
+      for (const piece of pieces) {
+        if (skipping) skipping = false;
+        else if (piece.length > MAX_LINE) onTooLong();
+        else if (piece.trim() !== "") yield piece;
+      }
+    } else {
+      // Not looked through again with each piece that comes, which may be a byte.
+      rest += text;
     }
     if (rest.length > MAX_LINE || skipping) {
       if (!skipping) onTooLong();

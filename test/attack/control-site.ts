@@ -32,18 +32,25 @@ export interface Asked {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** The body as it is on the way. */
+  readonly text?: string;
 }
 
 /** Status and body of the answer; status 0 where the connection is ended. */
 export function ask(
   port: number,
-  { path = "/v1/status", headers = {}, body }: Asked = {},
+  {
+    path = "/v1/status",
+    headers = {},
+    body,
+    text: sent = body === undefined ? undefined : JSON.stringify(body),
+  }: Asked = {},
 ): Promise<{
   readonly status: number;
   readonly text: string;
 }> {
   return new Promise((resolve) => {
-    const method = body === undefined ? "GET" : "POST";
+    const method = sent === undefined ? "GET" : "POST";
     const request = httpRequest({ host: "127.0.0.1", port, path, method, headers, agent: false }, (reply) => {
       let text = "";
       reply.on("data", (chunk) => {
@@ -52,7 +59,7 @@ export function ask(
       reply.on("end", () => resolve({ status: reply.statusCode ?? 0, text }));
     });
     request.on("error", ({ message }) => resolve({ status: 0, text: message }));
-    request.end(body === undefined ? undefined : JSON.stringify(body));
+    request.end(sent);
   });
 }
 

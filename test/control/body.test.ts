@@ -25,3 +25,11 @@ it.each([
   expect(await linesOf(text(long), 64 * 1024)).toEqual([expected, 1]);
   expect(await linesOf(text(long), 10_000_000)).toEqual([expected, 1]);
 });
+
+it("looks through what has come once, though it comes byte by byte", async () => {
+  const text = `${"x".repeat(1_000_000)}\n`;
+  const begin = performance.now();
+  expect(await linesOf(text, 1)).toEqual([[text.trim()], 0]);
+  // To look again at all of it with each byte takes minutes.
+  expect(performance.now() - begin).toBeLessThan(10_000);
+});
