@@ -32,7 +32,11 @@ async function* exportOf(worker: WorkerProcess, own: boolean): AsyncGenerator<st
   }
 }
 
-/** What became of the lines is what the first worker says: it alone knows all stores. */
+/**
+ * What became of the lines is what the first worker says: it alone knows all stores.
+ *
+ * @param workers at least one
+ */
 export async function loadAll(
   workers: readonly WorkerProcess[],
   lines: AsyncIterable<string>,
@@ -45,8 +49,7 @@ export async function loadAll(
     const counts = await Promise.all(
       workers.map((worker, index) => worker.call("load", { lines: piece, own: index > 0 }, PIECE_TIME)),
     );
-    const first = counts[0];
-    if (first === undefined) throw new Error("no worker process is ready; try again");
+    const first = counts[0]!;
     loaded += first.loaded;
     forgotten += first.forgotten ?? 0;
     refused += first.refused;

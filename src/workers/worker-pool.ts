@@ -6,6 +6,7 @@
  * seconds (it is stopped, or in an endless loop) is ended. Only its own connections are lost.
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { LoadCounts } from "../bridge/bridge.ts";
 import type { Engine, Prepared } from "../bridge/engine.ts";
 import { END_TIME, longestDeadline } from "../bridge/grace.ts";
@@ -60,6 +61,9 @@ const PAUSE_OF_ALL = 100;
 const SILENCE = 3_000;
 /** That connections may wait for a worker where no service has a deadline, in milliseconds. */
 const PATIENCE = 10_000;
+/** How often is looked whether one takes connections again, in milliseconds. */
+const LOOK_EVERY = 50;
+const NONE_READY = "no worker process is ready: they have ended and are being replaced; the log says why";
 /** A closed one costs the mail system so much (smtpd_policy_service_retry_delay): no worker, however quick, is worth it. */
 const LEAST_PATIENCE = 1_000;
 
@@ -151,20 +155,34 @@ export class WorkerPool implements Engine {
     await this.#all((worker) => worker.call("switch", switches, CALL_TIME));
   }
 
+  /** Not before one that takes connections has done it: while all are being replaced, nobody has the stores open. */
   async forget(revocation: Revocation, dryRun: boolean): Promise<Met> {
-    const [first] = this.#ready();
-    const met: Met[] = [];
-    await this.#all(async (worker) => {
-      met.push(await worker.call("forget", { revocation, dryRun, own: worker !== first }, FORGET_TIME));
-    });
-    return sumOfMet(met);
+    const until = performance.now() + FORGET_TIME;
+    for (;;) {
+      const first = await this.#firstReady(until);
+      const met = new Map<WorkerProcess, Met>();
+      try {
+        await this.#all(async (worker) => {
+          const own = worker !== first;
+          met.set(worker, await worker.call("forget", { revocation, dryRun, own }, FORGET_TIME));
+        });
+      } catch (error) {
+        // One that has just ended is replaced; one that lives and says nothing has used up the time.
+        if (!(error instanceof Unanswered) || performance.now() >= until) throw error;
+        await delay(LOOK_EVERY);
+        continue;
+      }
+      if (met.has(first)) return sumOfMet([...met.values()]);
+    }
   }
 
-  exportCache(): AsyncIterable<string> {
-    return exportAll(this.#ready());
+  async *exportCache(): AsyncIterable<string> {
+    await this.#firstReady(performance.now() + CALL_TIME);
+    yield* exportAll(this.#ready());
   }
 
-  loadCache(lines: AsyncIterable<string>): Promise<LoadCounts> {
+  async loadCache(lines: AsyncIterable<string>): Promise<LoadCounts> {
+    await this.#firstReady(performance.now() + CALL_TIME);
     return loadAll(this.#ready(), lines);
   }
 
@@ -336,6 +354,21 @@ export class WorkerPool implements Engine {
   /** Those whose store is asked where it is shared come first. */
   #ready(): readonly WorkerProcess[] {
     return [...this.#workers].filter(({ isReady }) => isReady);
+  }
+
+  /**
+   * The first of those that take connections; waited for while all are being replaced.
+   *
+   * @param until by `performance.now()`
+   * @throws Error when there is none by then
+   */
+  async #firstReady(until: number): Promise<WorkerProcess> {
+    for (;;) {
+      const [first] = this.#ready();
+      if (first !== undefined) return first;
+      if (this.#closing || performance.now() >= until) throw new Error(NONE_READY);
+      await delay(LOOK_EVERY);
+    }
   }
 
   /** Asks all of them; fails when one has failed that still lives. */

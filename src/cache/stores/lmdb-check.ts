@@ -57,16 +57,17 @@ interface Meta {
 export function findDamage(path: string): string | null {
   const fd = openSync(path, "r");
   try {
-    const { size } = fstatSync(fd);
-    if (size === 0) return null;
-    const metas = readMetas(fd, size);
+    if (fstatSync(fd).size === 0) return null;
+    const metas = readMetas(fd);
     if (typeof metas === "string") return metas;
+    // Looked at afterwards: another process may make it longer, and then say so in the meta pages.
+    const { size } = fstatSync(fd);
     const latest = metas.reduce((a, b) => (b.txn > a.txn ? b : a));
     const hasRestarted = latest.bootId !== bootId();
     const walk = new Walk(fd, size, latest.pageSize, hasRestarted ? Infinity : MOST_LEAVES);
     const damage = walk.check(hasRestarted ? metas : [latest]);
     if (damage === null) return null;
-    const again = readMetas(fd, size);
+    const again = readMetas(fd);
     // Where somebody has committed, pages that were read may have been reused: that somebody vouches for the file.
     return typeof again === "string" || again.every(({ txn }) => txn <= latest.txn) ? damage : null;
   } finally {
@@ -76,7 +77,7 @@ export function findDamage(path: string): string | null {
 
 /** The number of the last transaction in an open file; null where it is no LMDB file any more. */
 export function newestTransaction(fd: number): bigint | null {
-  const metas = readMetas(fd, fstatSync(fd).size);
+  const metas = readMetas(fd);
   if (typeof metas === "string") return null;
   return metas.reduce((a, b) => (b.txn > a.txn ? b : a)).txn;
 }
@@ -92,14 +93,14 @@ export function pretendEnded(fd: number, txn: bigint): void {
   for (const page of [0, PAGE_SIZE]) writeSync(fd, bytes, 0, 8, page + HEADER + 128);
 }
 
-function readMetas(fd: number, size: number): Meta[] | string {
+function readMetas(fd: number): Meta[] | string {
   const first = Buffer.alloc(META_SIZE);
   if (readSync(fd, first, 0, META_SIZE, 0) < META_SIZE) return "it is cut off";
   if (first.readUInt32LE(HEADER) !== MAGIC) return "it is no LMDB file";
   if (first.readUInt32LE(HEADER + 4) !== VERSION) return "it is an LMDB file of another version";
   const pageSize = first.readUInt32LE(HEADER + 24);
   if (![4096, 8192, 16384, 32768].includes(pageSize)) return "its first page is damaged";
-  if (size < 2 * pageSize) return "it is cut off";
+  if (fstatSync(fd).size < 2 * pageSize) return "it is cut off";
   const metas: Meta[] = [];
   // The second stands half a page on: the last state that is known to be on the disk.
   for (const offset of [0, pageSize / 2, pageSize]) {

@@ -98,7 +98,7 @@ export class Http2 implements Carrier {
       stream = this.#session.request(fields, { endStream: body === null });
     } catch (error) {
       exchange.onError(
-        this.#session.closed
+        this.#session.closed || this.#session.destroyed
           ? new NotProcessed("it takes no more calls")
           : new UnsendableCall(messageOf(error)),
       );
@@ -119,6 +119,8 @@ export class Http2 implements Carrier {
       if (chunk === null && !stream.closed) whole = true;
       return push.call(stream, chunk, encoding);
     };
+    // Interim ones: they are counted, and passed over.
+    stream.on("headers", ({ ":status": status = 0 }) => exchange.onHeaders(status, []));
     stream.once("response", ({ ":status": status = 0, ...fields }) => {
       exchange.onResponseStarted();
       exchange.onHeaders(status, raw(fields));

@@ -381,6 +381,23 @@ describe("a damaged file", () => {
     await store.close();
   });
 
+  it("is none that another process makes grow while it is looked at", async () => {
+    await filled(100);
+    const { child, output } = otherProcess(`
+      for (let n = 0; n < 300; n++) {
+        store.set(keyOf(n), remembered("x".repeat(30_000)));
+        while (store.waiting > 0) await new Promise((done) => setTimeout(done, 1));
+      }
+      await store.close();`);
+    const found = new Set<string | null>();
+    while (child.exitCode === null && child.signalCode === null) {
+      for (let look = 0; look < 50; look++) found.add(findDamage(path));
+      await new Promise((done) => setImmediate(done));
+    }
+    expect([...found]).toEqual([null]);
+    expect([child.exitCode, output()]).toEqual([0, ""]);
+  });
+
   it("need not exist, nor its folder", async () => {
     path = join(folder.path, "a", "b", "cache.lmdb");
     const log = recorder();
