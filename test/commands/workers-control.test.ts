@@ -1,8 +1,10 @@
 /** Commands to a bridge with workers: what all of them do is shown, and what is asked for happens in all of them. */
+import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
+import { askControl, openControl } from "../../src/control/client.ts";
 import { Program, run, Site, until } from "./program.ts";
 import { ANY_PORT, GATE, service } from "./services.ts";
-import { REQUEST, supervised, supervisedAt } from "./workers.ts";
+import { gone, REQUEST, supervised, supervisedAt } from "./workers.ts";
 
 const DEFER = "DEFER 4.3.0 Authorization service unavailable, please try again later";
 const ALICE = { ...REQUEST, protocol_state: "RCPT", sasl_username: "alice" };
@@ -99,6 +101,24 @@ describe("forget", () => {
     expect((await command("forget", "sasl_username=alice")).status).toBe(0);
     expect(await askEach(bridge)).toEqual(["REJECT 5.7.1 no", "REJECT 5.7.1 no"]);
   });
+
+  it("is only confirmed by workers that have done it: while all are being replaced it waits for one", async () => {
+    const { bridge, site, workers, block } = await remembering((site) => ({
+      ttl: "1h",
+      store: `lmdb:${site.path("store")}`,
+    }));
+    expect(await askEach(bridge)).toEqual(["DUNNO", "DUNNO"]);
+    block();
+    const pids = await workers();
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    await gone(...pids);
+    const forgotten = await askControl(
+      { endpoint: { kind: "unix", path: site.path("control") } },
+      { method: "POST", path: "/v1/forget", body: { attributes: { sasl_username: "alice" }, by: "bob" } },
+    );
+    expect(forgotten).toEqual({ met: 1, complete: true });
+    expect(await askEach(bridge)).toEqual(["REJECT 5.7.1 no", "REJECT 5.7.1 no"]);
+  });
 });
 
 describe("cache export and load", () => {
@@ -125,6 +145,25 @@ describe("cache export and load", () => {
     expect(loaded).toMatchObject({ status: 0, stdout: expect.stringMatching(/^300 loaded, 1 refused/) });
     old.block();
     expect(await askEach(fresh, { ...ALICE, sender: "7@example.net" })).toEqual(["DUNNO", "DUNNO"]);
+  });
+
+  it("do not take an end of all workers for a store that is empty", async () => {
+    const { bridge, site, command, workers } = await remembering((site) => ({
+      ttl: "1h",
+      store: `lmdb:${site.path("store")}`,
+    }));
+    await askEach(bridge);
+    const before = (await command("cache", "export")).stdout;
+    const pids = await workers();
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    await gone(...pids);
+    const target = { endpoint: { kind: "unix", path: site.path("control") } } as const;
+    const exported = await until("an export that is whole", async () => {
+      const reply = await openControl(target, { method: "GET", path: "/v1/cache" });
+      // Their end may not be known yet.
+      return "problem" in reply ? undefined : text(reply);
+    });
+    expect(exported).toBe(before);
   });
 
   it("take what workers share in a store once", async () => {
