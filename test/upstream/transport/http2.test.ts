@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import http2 from "node:http2";
 import { type AddressInfo, connect, type Socket } from "node:net";
-import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { type Exchange, NotProcessed } from "../../../src/upstream/transport/carrier.ts";
+import { Http2 } from "../../../src/upstream/transport/http2.ts";
 import { isMissing } from "../../support/requirement.ts";
 import { freePort, temporaryFolder } from "../../support/temporary.ts";
 import { contentsOf, TestAuthority } from "../certificates.ts";
@@ -193,6 +195,23 @@ describe("http2", () => {
       cause: "unreachable",
       detail: expect.stringMatching(/take http2: true out/),
     });
+  });
+
+  it("has a call asked again elsewhere that comes when its connection has just been ended", async () => {
+    const { port } = await plain((_request, response) => response.end("yes"));
+    const socket = connect(port, "127.0.0.1");
+    const carrier = await new Promise<Http2>((resolve, reject) => {
+      const opened: Http2 = new Http2(`http://127.0.0.1:${port}`, socket, {
+        onSettings: () => resolve(opened),
+        onGoodbye: () => {},
+        onFailure: reject,
+      });
+    });
+    carrier.destroy();
+    const call = { method: "GET", path: "/", headers: [], body: null };
+    const exchange = { onError: vi.fn() };
+    carrier.dispatch(call, exchange as unknown as Exchange);
+    expect(exchange.onError).toHaveBeenCalledExactlyOnceWith(expect.any(NotProcessed));
   });
 
   it("gives up a call alone: its stream is cancelled, the others on the connection go on", async () => {

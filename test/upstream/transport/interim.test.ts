@@ -114,4 +114,22 @@ describe("an interim reply", () => {
     const { call } = caller(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { http2: true });
     expect(await call()).toMatchObject({ answer: { body: "yes" }, status: 200, attempts: 1 });
   });
+
+  it("may come before a reply in HTTP/2, too, but not without end", async () => {
+    const server = http2.createServer();
+    server.on("stream", (stream) => {
+      stream.on("error", () => {});
+      const timer = setInterval(() => {
+        for (let count = 0; count < 40; count++) stream.additionalHeaders({ ":status": 103 });
+      }, 5);
+      stream.on("close", () => clearInterval(timer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await caller(url, { http2: true }).failure()).toMatchObject({
+      cause: "bad_reply",
+      detail: expect.stringMatching(/more than 100 interim replies/),
+    });
+  });
 });
