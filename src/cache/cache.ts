@@ -137,7 +137,9 @@ export class DecisionCache {
     // When it was asked for: a revocation that came while the service was thinking covers it.
     const storedAt = request.time;
     const times = freshness(reply.headers, storedAt, this.#policy);
-    const isKept = reply.body.length <= MOST_KEPT && this.#isKept(verdict.action, verb);
+    // A clock that was put back meanwhile would have it outlive whatever is forgotten before that time comes.
+    const isKept =
+      storedAt <= Date.now() && reply.body.length <= MOST_KEPT && this.#isKept(verdict.action, verb);
     if (!isKept || times === null || times.staleUntil <= storedAt) {
       this.#drop(key);
       return null;

@@ -41,8 +41,9 @@ export async function countMet(store: Store, revocation: Revocation): Promise<Me
 }
 
 /**
- * Deletes what a revocation that the store knows has met. What comes from the future, since a clock was fast when it was
- * remembered, is met as well: the revocation is made once more, as of then. What was asked for since it was made stays.
+ * Deletes what a revocation that the store knows has met. What was asked for since it was made stays. But what comes from
+ * the future, since a clock was fast when it was remembered, is older: on its account the revocation is made once more, as
+ * of then, whoever it was asked for, since whom else it would answer cannot be seen in it.
  *
  * @throws Error when that could not be made known
  */
@@ -50,10 +51,12 @@ export async function deleteMet(store: Store, revocation: Revocation): Promise<M
   let latest = revocation.at;
   return inTime(async (count) => {
     for await (const [key, entry] of store.entries()) {
-      const isSince = entry.storedAt > revocation.at && entry.storedAt <= Date.now();
+      if (!isOf(entry, revocation)) continue;
+      const isAhead = entry.storedAt > Date.now();
+      if (isAhead) latest = Math.max(latest, Math.ceil(entry.storedAt));
+      const isSince = entry.storedAt > revocation.at && !isAhead;
       if (isSince || !isMeant(entry, revocation)) continue;
       count.met++;
-      latest = Math.max(latest, Math.ceil(entry.storedAt));
       store.delete(key);
     }
     if (latest > revocation.at) await store.revoke({ ...revocation, at: latest });
@@ -71,12 +74,13 @@ export async function deleteForgotten(store: Store): Promise<void> {
 }
 
 function isMeant(entry: Remembered, revocation: Revocation): boolean {
-  const { service } = revocation;
   return (
-    (service === undefined || entry.service === service) &&
-    entry.staleUntil > Date.now() &&
-    matches(revocation, entry.asked.attributes)
+    isOf(entry, revocation) && entry.staleUntil > Date.now() && matches(revocation, entry.asked.attributes)
   );
+}
+
+function isOf(entry: Remembered, { service }: Revocation): boolean {
+  return service === undefined || entry.service === service;
 }
 
 /** Looking goes on when the time is over; nobody waits for it. */
