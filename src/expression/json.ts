@@ -243,8 +243,24 @@ function isOfNumber(code: number): boolean {
 function exactNumber(text: string): unknown {
   const number = Number(text);
   if (Number.isSafeInteger(number)) return number;
-  if (!/^-?\d+$/.test(text)) return Number.isFinite(number) ? number : text;
+  if (!/^-?\d+$/.test(text)) return Number.isFinite(number) ? (writtenInt(text, number) ?? number) : text;
   if (text.length > LONGEST_INT) return text;
   const integer = BigInt(text);
-  return integer >= MIN_INT && integer <= MAX_INT ? integer : text;
+  return isInt(integer) ? integer : text;
+}
+
+function isInt(integer: bigint): boolean {
+  return integer >= MIN_INT && integer <= MAX_INT;
+}
+
+/** The int that is written with a point or an exponent, `9007199254740993.0`; null where it is none, or a double holds it. */
+function writtenInt(text: string, number: number): bigint | null {
+  if (!Number.isInteger(number) || Math.abs(number) > Number(MAX_INT)) return null;
+  const [mantissa = "", exponent = "0"] = text.toLowerCase().split("e");
+  const [whole = "", fraction = ""] = mantissa.split(".");
+  const digits = whole + fraction;
+  const places = digits.length - fraction.length + Number(exponent);
+  if (/[1-9]/.test(digits.slice(places))) return null;
+  const integer = BigInt(digits.slice(0, places).padEnd(places, "0"));
+  return isInt(integer) && integer !== BigInt(number) ? integer : null;
 }
