@@ -3,6 +3,9 @@
  *
  * The next address is tried when the one before has failed, or has not connected for a while; that goes on all the same, and
  * whichever connects first is used, the others are ended. How long all of it may take is for the caller to say, who ends it.
+ *
+ * That time may be too short for all of many addresses: those that have lately not connected are tried after the others,
+ * so that the next race gets further.
  */
 import net, { isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
@@ -12,6 +15,13 @@ import { ownTrouble } from "./errors.ts";
 const DELAY = 400;
 const KEEPALIVE_PROBE = 60_000;
 
+/** When an address and port last did not connect, by `performance.now()`. */
+const failures = new Map<string, number>();
+/** So long it counts, in milliseconds: then the order is the name servers' again. */
+const FAILURE_COUNTS = 60_000;
+/** More than are in use; beyond, all is forgotten. */
+const MOST_FAILURES = 1000;
+
 type Outcome = [error: null, socket: net.Socket] | [error: Error, socket: null];
 
 export class AddressRace {
@@ -20,7 +30,8 @@ export class AddressRace {
   /** In the order in which they are tried. */
   readonly #waiting: string[] = [];
   readonly #seen = new Set<string>();
-  readonly #running = new Set<net.Socket>();
+  /** Those under way, and since when. */
+  readonly #running = new Map<net.Socket, { readonly address: string; readonly since: number }>();
   readonly #errors: Error[] = [];
   #timer: NodeJS.Timeout | undefined;
   #started = false;
@@ -37,7 +48,10 @@ export class AddressRace {
     if (this.#ended) return;
     const added = addresses.filter((address) => !this.#seen.has(address));
     for (const address of added) this.#seen.add(address);
-    this.#waiting.push(...interleaved(added));
+    const well = added.filter((address) => this.#failedAt(address) === 0);
+    const others = added.filter((address) => this.#failedAt(address) > 0);
+    others.sort((a, b) => this.#failedAt(a) - this.#failedAt(b));
+    this.#waiting.push(...interleaved(well), ...interleaved(others));
     if (this.#started && this.#timer === undefined) this.#next();
   }
 
@@ -52,8 +66,27 @@ export class AddressRace {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
-    for (const socket of this.#running) socket.destroy();
+    const now = performance.now();
+    for (const [socket, { address, since }] of this.#running) {
+      socket.destroy();
+      if (now - since >= DELAY) this.#failed(address);
+    }
     this.#running.clear();
+  }
+
+  #failed(address: string): void {
+    if (failures.size >= MOST_FAILURES) failures.clear();
+    failures.set(this.#key(address), performance.now());
+  }
+
+  /** 0 where it has not, lately. */
+  #failedAt(address: string): number {
+    const at = failures.get(this.#key(address)) ?? 0;
+    return performance.now() - at < FAILURE_COUNTS ? at : 0;
+  }
+
+  #key(address: string): string {
+    return `${address} ${this.#port}`;
   }
 
   #next(): void {
@@ -78,10 +111,11 @@ export class AddressRace {
       keepAlive: true,
       keepAliveInitialDelay: KEEPALIVE_PROBE,
     });
-    this.#running.add(socket);
+    this.#running.set(socket, { address, since: performance.now() });
     const onError = (error: Error) => {
       this.#running.delete(socket);
       if (this.#ended) return;
+      this.#failed(address);
       this.#errors.push(lacksFamily(error, address) ? noRoute(error) : error);
       this.#next();
     };
@@ -91,6 +125,7 @@ export class AddressRace {
       // Whoever gets it listens by himself, but perhaps not to its last moment.
       socket.off("error", onError).on("error", () => {});
       this.#running.delete(socket);
+      failures.delete(this.#key(address));
       this.end();
       this.#done(null, socket);
     });

@@ -61,6 +61,7 @@ async function blackHoleAt(address: string, port: number, until = 1e9): Promise<
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+const FOUR_TIMES = { attempts: 4, backoff: 1, maxBackoff: 1 };
 const EVERY_FAILURE_OPENS = { failureRate: 1, minimumCalls: 1, window: 10_000, openFor: 60_000 };
 
 describe("a service with several addresses", () => {
@@ -80,6 +81,17 @@ describe("a service with several addresses", () => {
     const { call } = caller(`http://authz.test:${port}`, { resolver, timeout: 8000 });
     expect((await call({}, 8000)).answer).toMatchObject({ body: "slow" });
   }, 10_000);
+
+  it("is reached in the end by the only one that answers, though an attempt has no time to try so many", async () => {
+    const port = await serviceAt("127.0.0.9");
+    const dead = ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"];
+    for (const address of dead) await blackHoleAt(address, port);
+    const resolver = knowing(Promise.resolve([...dead, "127.0.0.9"]));
+    const { call } = caller(`http://authz.test:${port}`, { resolver, timeout: 1000, retry: FOUR_TIMES });
+    expect((await call({}, 10_000)).answer).toMatchObject({ body: "127.0.0.9" });
+    // It is known now.
+    expect((await call({}, 10_000)).attempts).toBe(1);
+  });
 
   it("is reached at once by the next one when the first refuses", async () => {
     const port = await serviceAt("127.0.0.3");
