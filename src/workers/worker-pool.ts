@@ -256,7 +256,8 @@ export class WorkerPool implements Engine {
       worker.isReady = true;
       this.#distribute();
     } catch (error) {
-      if (!this.#workers.has(worker) || this.#closing) return;
+      // Of one that could not be started its end says why.
+      if (!this.#workers.has(worker) || this.#closing || worker.pid === 0) return;
       const fields = { worker_pid: worker.pid, detail: (error as Error).message };
       this.#log.error(fields, "a worker process could not load the configuration and is ended");
       worker.kill();

@@ -85,6 +85,8 @@ export class WorkerProcess implements Taker {
   call<M extends Method>(method: M, parameter: WorkerCalls[M][0], time: number): Promise<WorkerCalls[M][1]> {
     const call = ++this.#calls;
     const message: Call = { call, method, parameter };
+    // One that could not be started has no channel.
+    if (this.pid === 0) return Promise.reject(new Unanswered("it could not be started"));
     return new Promise((resolve, reject) => {
       const late = () =>
         this.#fail(call, new Unanswered(`worker process ${this.pid} did not answer within ${time / 1000} s`));

@@ -1,4 +1,5 @@
 /** Workers that are killed, that stop, or that have lost their supervisor: nobody waits for an answer that never comes. */
+import { execFileSync } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -90,6 +91,28 @@ describe("a worker that is killed under load", () => {
       expect(performance.now() - begin).toBeLessThan(DEADLINE + MORE);
     }
   }, 60_000);
+});
+
+describe("a worker that cannot be started", () => {
+  it("for want of file descriptors is told of once each time, and is there when there are some again", async () => {
+    const { bridge, workers } = await supervised();
+    const supervisor = bridge.child.pid!;
+    const [victim = 0, other] = await workers();
+    const open = new Set(await readdir(`/proc/${supervisor}/fd`));
+    let lowest = 0;
+    while (open.has(String(lowest))) lowest++;
+    const limit = (files: number) =>
+      execFileSync("prlimit", ["--pid", String(supervisor), `--nofile=${files}:`]);
+    limit(lowest);
+    process.kill(victim, "SIGKILL");
+    await until("the attempt", () => bridge.log.some(({ how }) => /EMFILE/.test(String(how))));
+    limit(1000);
+    await until("both workers", async () => {
+      const found = await workers();
+      return found.length === 2 && found.includes(other!) && !found.includes(0);
+    });
+    expect(bridge.log.filter(({ msg }) => /could not load/.test(String(msg)))).toEqual([]);
+  });
 });
 
 describe("a worker that stops", () => {
