@@ -306,9 +306,9 @@ describe("revoked decisions", () => {
 
   it("of one stay so when the time of a fast clock comes, though what it has remembered was asked for another", async () => {
     const { cache, store } = cacheWith({ ttl: 3 * HOUR });
-    const [alice, mallory] = ["alice", "mallory"].map((sasl_username) => subject({ sasl_username }));
+    const [alice, mallory] = ["alice", "mallory"].map((sasl_username) => requestOf({ sasl_username }));
     vi.setSystemTime(NOW + HOUR);
-    keep(cache, "DUNNO", { ...alice!, now: Date.now() });
+    keep(cache, "DUNNO", { ...alice!, time: Date.now() });
     vi.setSystemTime(NOW);
     const revocation = { at: NOW, attributes: { sasl_username: "mallory" } };
     await store.revoke(revocation);
@@ -321,14 +321,14 @@ describe("revoked decisions", () => {
   it("stay so when the clock is put right while the service is asked", async () => {
     const { cache, store } = cacheWith({ ttl: 3 * HOUR });
     vi.setSystemTime(NOW + HOUR);
-    const asked = subject();
+    const asked = requestOf();
     vi.setSystemTime(NOW);
     const revocation = { at: NOW, attributes: { sender: "a@example.net" } };
     await store.revoke(revocation);
     await deleteMet(store, revocation);
     expect(keep(cache, "DUNNO", asked)).toBeNull();
     vi.setSystemTime(NOW + 2 * HOUR);
-    expect(cache.find("key", subject())).toBeUndefined();
+    expect(cache.find("key", requestOf())).toBeUndefined();
   });
 
   it("are met only where they are from before, of that service, and not over", async () => {
