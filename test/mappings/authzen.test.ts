@@ -164,6 +164,26 @@ describe("the question", () => {
       context: { protocol_state: "MAIL" },
     });
   });
+
+  it("names nobody and nothing that a sender made up, where the service must know all subjects and resources", async () => {
+    const fixed = { sender_type: "client", sender_id: "postfix", resource: "mail", mailbox_type: "mail" };
+    const keycloak = await loadShipped("authzen", fixed);
+    const request = { protocol_state: "RCPT", sender: "a@example.net", recipient: "b@example.org" };
+    expect(await asked(request, [], keycloak)).toMatchObject({
+      subject: { type: "client", id: "postfix", properties: { sender: "a@example.net" } },
+      resource: { type: "mail", id: "mail", properties: { recipients: ["b@example.org"] } },
+    });
+    const user = await asked({ ...request, sasl_username: "alice" }, [], keycloak);
+    expect(user.subject).toMatchObject({ type: "user", id: "alice" });
+  });
+
+  it("says which obligations are fulfilled", async () => {
+    const fulfilling = await loadShipped("authzen", { obligations: ["notification"] });
+    expect((await asked({}, [], fulfilling)).context).toMatchObject({
+      supported_obligations: ["notification"],
+    });
+    expect((await asked({ protocol_state: "RCPT" })).context).not.toHaveProperty("supported_obligations");
+  });
 });
 
 describe("the answer", () => {
@@ -218,6 +238,81 @@ describe("the answer", () => {
   ])("with %j permits by %s and denies by %s", async (parameters, permit, deny) => {
     expect(await outcome({ decision: true }, parameters)).toBe(permit);
     expect(await outcome({ decision: false }, parameters)).toBe(deny);
+  });
+
+  it.each([
+    ["that has no name that is known", { id: "obl-1", type: "step-up", properties: {} }],
+    ["that bears a known name as its id only", { id: "notification", type: "step-up" }],
+    ["whose type is no text", { type: ["notification"] }],
+    ["that is null", null],
+    ["that is a number", 5],
+    ["that is a list", []],
+    ["beside a known one", { type: "custom" }, { type: "notification" }],
+  ])("with an obligation %s is no permit", async (_name, ...obligations) => {
+    const reply = { decision: true, context: { obligations } };
+    const fulfilled = { obligations: ["notification"] };
+    expect(await outcome(reply, fulfilled)).toBe("bad_reply");
+    expect(await outcome(reply, { ...fulfilled, permit: "OK", unknown_obligation: "Deny" })).toBe(
+      "bad_reply",
+    );
+    const denying = { ...fulfilled, permit: "OK", unknown_obligation: "deny" };
+    expect(await outcome(reply, denying)).toBe("REJECT 5.7.1 Not authorized");
+    expect(await outcome(reply, { ...denying, deny: "DUNNO" })).toBe("DUNNO");
+  });
+
+  it.each([
+    ["a text", "step-up"],
+    ["one that stands alone", { type: "step-up" }],
+    ["true", true],
+    ["false", false],
+  ])("whose obligations are %s is no permit", async (_name, obligations) => {
+    expect(await outcome({ decision: true, context: { obligations } })).toBe("bad_reply");
+  });
+
+  it.each([["step-up"], [5], [true], [[{ obligations: [{ type: "step-up" }] }]]])(
+    "whose context is %j is no permit",
+    async (context) => {
+      expect(await outcome({ decision: true, context })).toBe("bad_reply");
+    },
+  );
+
+  it.each([
+    ["by type", [{ id: "obl-2", type: "notification" }]],
+    ["by id, where there is no type", [{ id: "notification" }]],
+    ["by a bare name", ["notification"]],
+    ["one that stands alone", { type: "notification" }],
+    ["all of several", [{ type: "notification" }, { type: "step-up" }]],
+    ["none", []],
+    ["null", null],
+  ])("with obligations that are fulfilled is a permit: %s", async (_name, obligations) => {
+    const reply = { decision: true, context: { obligations } };
+    expect(await outcome(reply, { obligations: ["step-up", "notification"] })).toBe("DUNNO");
+  });
+
+  it("with obligations is a denial where it denies", async () => {
+    const context = { obligations: [{ id: "1", type: "step-up" }], reason: "not now" };
+    expect(await outcome({ decision: false, context })).toBe("REJECT 5.7.1 not now");
+  });
+
+  it.each([
+    ["a text", "LDAP timeout", "http_5xx"],
+    ["an object", { message: "LDAP timeout" }, "http_5xx"],
+    ["with a status of 5xx", { status: 504, message: "LDAP timeout" }, "http_5xx"],
+    ["with a status of 4xx", { status: 404, message: "Resource not found" }, "http_4xx"],
+    ["with a status that is a text", { status: "400" }, "http_4xx"],
+    ["with a status that is none", { status: {} }, "http_5xx"],
+    ["a list", ["LDAP timeout"], "http_5xx"],
+    ["true", true, "http_5xx"],
+  ])("with an error decides nothing: %s", async (_name, error, cause) => {
+    for (const decision of [false, true]) {
+      const verdict = await authzen.interpret(json(200, { decision, context: { error } }), subject({}));
+      expect(verdict).toMatchObject({ cause, status: 200 });
+    }
+    expect(await outcome({ decision: false, context: { error } }, { deny: "DUNNO" })).toBe(cause);
+  });
+
+  it.each([[null], [""], [{}]])("with %j in the place of an error is a denial", async (error) => {
+    expect(await outcome({ decision: false, context: { error } })).toBe("REJECT 5.7.1 Not authorized");
   });
 
   it.each([
