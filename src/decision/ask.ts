@@ -263,7 +263,7 @@ export class Asking implements Asker {
   #end(
     action: string | null,
     source: Source,
-    { attempts, status }: Calls,
+    { attempts, status, batchId }: Calls,
     rule?: number,
     failure?: Partial<Pick<Failure, "cause" | "detail">>,
     age?: number,
@@ -279,12 +279,13 @@ export class Asking implements Asker {
       rule,
       status,
       attempts,
+      batchId,
       age,
     };
   }
 }
 
-type Calls = Pick<CallResult<Answer>, "attempts" | "status">;
+type Calls = Pick<CallResult<Answer>, "attempts" | "status" | "batchId">;
 
 const NO_CALLS: Calls = { attempts: 0 };
 

@@ -49,6 +49,7 @@ const UNASKED = {
   rule: undefined,
   status: undefined,
   attempts: 0,
+  batchId: undefined,
   age: undefined,
 } as const;
 

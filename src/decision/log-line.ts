@@ -36,7 +36,7 @@ export function logDecision(log: LineLog, request: PolicyRequest, decision: Deci
 }
 
 function members(request: PolicyRequest, decision: Decision, ms: number): string {
-  const { action, source, service, mapping, cause, detail, rule, status, attempts, age } = decision;
+  const { action, source, service, mapping, cause, detail, rule, status, attempts, batchId, age } = decision;
   let line = `"request_id":"${request.id}","listener":"${quoted(request.listener)}`;
   if (service !== undefined) line += `","service":"${quoted(service)}`;
   if (mapping !== undefined) line += `","mapping":"${quoted(mapping)}`;
@@ -47,6 +47,7 @@ function members(request: PolicyRequest, decision: Decision, ms: number): string
   line += rule === undefined ? '"' : `","rule":${rule}`;
   if (status !== undefined) line += `,"status":${status}`;
   line += `,"attempts":${attempts}`;
+  if (batchId !== undefined) line += `,"batch_id":"${batchId}"`;
   if (age !== undefined) line += `,"age":${age}`;
   line += `,"ms":${Math.round(ms * 10) / 10}`;
   for (const [name, member] of ATTRIBUTE_MEMBERS) line += member + quoted(attribute(request, name));

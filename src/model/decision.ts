@@ -21,6 +21,8 @@ export interface Decision {
   readonly status: number | undefined;
   /** Calls made. */
   readonly attempts: number;
+  /** Of the batch by which the service was asked for this and other requests, if it was: the X-Request-ID of that call. */
+  readonly batchId: string | undefined;
   /** Age of the remembered reply in seconds; with the sources `cache` and `stale`. */
   readonly age: number | undefined;
 }

@@ -9,6 +9,7 @@ import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 import type { Deadline } from "../time/deadline.ts";
 import { Timer } from "../time/timer.ts";
+import { namesAnother } from "./authzen-calls.ts";
 import {
   type Exchange,
   MalformedReply,
@@ -60,6 +61,8 @@ export class Attempt extends Timer implements Exchange, Progress {
   status = 0;
   replyBegun = false;
   readonly #owner: AttemptOwner;
+  readonly #request: UpstreamRequest;
+  readonly #requestId: string;
   readonly #target: AttemptTarget;
   readonly #connection: Connection;
   readonly #started = performance.now();
@@ -75,10 +78,22 @@ export class Attempt extends Timer implements Exchange, Progress {
   #headers: readonly Buffer[] = [];
   readonly #body: ReplyBody;
 
-  /** @param again whether it takes the place of one that was interrupted */
-  constructor(owner: AttemptOwner, target: AttemptTarget, deadline: Deadline, again: boolean) {
+  /**
+   * @param requestId as it stands in the headers
+   * @param again whether it takes the place of one that was interrupted
+   */
+  constructor(
+    owner: AttemptOwner,
+    request: UpstreamRequest,
+    requestId: string,
+    target: AttemptTarget,
+    deadline: Deadline,
+    again: boolean,
+  ) {
     super();
     this.#owner = owner;
+    this.#request = request;
+    this.#requestId = requestId;
     this.#target = target;
     this.#again = again;
     this.#body = new ReplyBody(target.maxReplySize);
@@ -103,9 +118,9 @@ export class Attempt extends Timer implements Exchange, Progress {
   }
 
   /** Sends the call; `headers` are names and values in turn. */
-  start(request: UpstreamRequest, headers: string[]): void {
-    const { method, body } = request;
-    this.#connection.dispatch({ method, path: this.#target.join(request.path), headers, body }, this);
+  start(headers: string[]): void {
+    const { method, path, body } = this.#request;
+    this.#connection.dispatch({ method, path: this.#target.join(path), headers, body }, this);
   }
 
   onConnect(abort: () => void): void {
@@ -219,9 +234,17 @@ export class Attempt extends Timer implements Exchange, Progress {
   }
 
   #succeed(headers: ReplyHeaders, body: Buffer): void {
+    const reply = { status: this.status, headers, body };
+    if (namesAnother(reply, this.#request, this.#requestId)) {
+      // What comes next on this connection may be another's, too.
+      this.#refuse(
+        `its X-Request-ID names another request than ${this.#requestId}; is a proxy mixing up replies?`,
+      );
+      return;
+    }
     this.#end();
     this.#target.pool.release(this.#connection);
-    this.#owner.onReply({ status: this.status, headers, body }, this.#elapsed());
+    this.#owner.onReply(reply, this.#elapsed());
   }
 
   /** Leaves nothing of it running. */

@@ -3,9 +3,11 @@
  * (Authorization API 1.0, "POST /access/v1/evaluations").
  *
  * It stands before a caller and has the same face, so that a decision doesn't know of it. Each call gets its own
- * evaluation as if it had been the only one; what a batch cannot answer is asked alone, within the deadline.
+ * evaluation as if it had been the only one; what a batch cannot answer is asked alone, within the deadline. The batch has
+ * an identity of its own, which the log has beside that of each call.
  */
 
+import { randomUUID } from "node:crypto";
 import { JsonError, parseJson } from "../expression/json.ts";
 import { toJson } from "../expression/text.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
@@ -13,7 +15,8 @@ import { type Failure, isFailure } from "../model/failure.ts";
 import { isPlainObject } from "../model/plain-object.ts";
 import { Deadline } from "../time/deadline.ts";
 import { ANYBODY, type Asker, SEVERAL } from "./asker.ts";
-import type { CallResult, Interpret } from "./call.ts";
+import { evaluationsPath, isEvaluation } from "./authzen-calls.ts";
+import { type CallResult, INTERPRETATION_LATE, type Interpret, uninterpreted } from "./call.ts";
 import type { Trace } from "./options.ts";
 
 /** What asks a service. */
@@ -37,11 +40,12 @@ export interface BatchOptions {
   onRefused(detail: string): void;
 }
 
-const ONE = "/access/v1/evaluation";
 /** The part of the time that is left which a batch may use up, so that its calls can still be made alone. */
 const BATCH_PART = 0.5;
 /** How long none is made after the service could not do with one, in milliseconds. */
 const PAUSE = 60_000;
+/** Of the ids that a header tells; servers take no longer one than 4 to 8 KB. */
+const MOST_IDS = 100;
 
 /** A call that waits for others; told what the batch brought it, or that it is to be made alone. */
 interface Waiting {
@@ -50,9 +54,12 @@ interface Waiting {
   readonly deadline: Deadline;
   readonly asker: Asker;
   readonly entities: Entities;
-  answer(reply: UpstreamReply): void;
-  goAlone(): void;
+  answer(reply: UpstreamReply, asked: Asked): void;
+  goAlone(asked?: Asked): void;
 }
+
+/** The batch that a call was a part of. */
+type Asked = Required<Pick<CallResult<object>, "attempts" | "batchId">>;
 
 export class Batcher implements Caller {
   readonly #caller: Caller;
@@ -81,12 +88,17 @@ export class Batcher implements Caller {
       return this.#caller.call(request, requestId, deadline, interpret, asker, trace);
     }
     return new Promise((resolve) => {
-      const goAlone = () => resolve(this.#caller.call(request, requestId, deadline, interpret, asker));
-      const answer = async (reply: UpstreamReply) => {
-        const outcome = await Promise.resolve(reply)
-          .then(interpret)
-          .catch((error: Error): Failure => ({ cause: "bad_reply", detail: error.message }));
-        resolve({ answer: outcome, status: reply.status, attempts: 1 });
+      const goAlone = (asked?: Asked) => {
+        const alone = this.#caller.call(request, requestId, deadline, interpret, asker);
+        resolve(asked === undefined ? alone : alone.then((result) => after(asked, result)));
+      };
+      const answer = async (reply: UpstreamReply, asked: Asked) => {
+        const outcome = await deadline
+          .cut(Promise.resolve(reply).then(interpret), INTERPRETATION_LATE)
+          .catch(uninterpreted);
+        // AuthZEN, "Errors": one that could not be evaluated among the others may be when it is asked by itself.
+        if (isFailure(outcome) && outcome !== INTERPRETATION_LATE && deadline.remaining() > 0) goAlone(asked);
+        else resolve({ answer: outcome, status: reply.status, ...asked });
       };
       this.#enqueue({ request, requestId, deadline, asker, entities, answer, goAlone });
     });
@@ -115,22 +127,24 @@ export class Batcher implements Caller {
   }
 
   async #ask(first: Waiting, calls: readonly Waiting[]): Promise<void> {
-    const { path, method, headers } = first.request;
+    const { method, headers } = first.request;
     const left = Math.min(...calls.map(({ deadline }) => deadline.remaining()));
     const request: UpstreamRequest = {
       method,
-      path: `${path}s`,
-      headers,
-      body: `{"evaluations":[${calls.map(({ request: { body } }) => body).join(",")}]}`,
+      path: evaluationsPath(first.request),
+      headers: { ...headers, "x-request-ids": requestIds(calls) },
+      body: bodyOf(calls),
     };
     const deadline = new Deadline(left * BATCH_PART);
-    const { answer } = await this.#caller.call(
+    const batchId = randomUUID();
+    const { answer, attempts } = await this.#caller.call(
       request,
-      first.requestId,
+      batchId,
       deadline,
       evaluationsIn,
       askerOf(calls),
     );
+    const asked = { attempts, batchId };
     if (isFailure(answer) && (answer.cause === "http_4xx" || answer.cause === "bad_reply")) {
       this.#pausedUntil = performance.now() + PAUSE;
       this.#options.onRefused(answer.detail);
@@ -138,8 +152,8 @@ export class Batcher implements Caller {
     const evaluations = isFailure(answer) ? [] : answer.evaluations;
     for (const [index, call] of calls.entries()) {
       const evaluation = evaluations[index];
-      if (evaluations.length !== calls.length || evaluation === undefined) call.goAlone();
-      else call.answer(evaluation);
+      if (evaluations.length !== calls.length || evaluation === undefined) call.goAlone(asked);
+      else call.answer(evaluation, asked);
     }
   }
 }
@@ -148,6 +162,28 @@ export class Batcher implements Caller {
 function askerOf(calls: readonly Waiting[]): Asker {
   const { asker } = calls[0]!;
   return calls.every((call) => call.asker.subject === asker.subject) ? asker : SEVERAL;
+}
+
+/** Each evaluation is the same as it would be alone: a policy doesn't see that it is one of many. All must be answered. */
+function bodyOf(calls: readonly Waiting[]): string {
+  const evaluations = calls.map(({ request: { body } }) => body).join(",");
+  return `{"evaluations":[${evaluations}],"options":{"evaluations_semantic":"execute_all"}}`;
+}
+
+/**
+ * Whose the evaluations are, in their order, for the service's log. In a header: Cerbos refuses options that it doesn't
+ * know, and in the context they would be a part of the question.
+ */
+function requestIds(calls: readonly Waiting[]): string {
+  return calls
+    .slice(0, MOST_IDS)
+    .map(({ requestId }) => requestId)
+    .join(", ");
+}
+
+/** How a call ended that was made alone after a batch had not answered it. */
+function after<T extends object>({ attempts, batchId }: Asked, alone: CallResult<T>): CallResult<T> {
+  return { ...alone, attempts: attempts + alone.attempts, batchId };
 }
 
 /**
@@ -180,8 +216,9 @@ class Batch {
 type Entities = readonly (readonly [identity: string, whole: string])[];
 
 /** Null for what is no call of AuthZEN's Access Evaluation API. */
-function entitiesOf({ method, path, headers, body }: UpstreamRequest): Entities | null {
-  if (method !== "POST" || !path.endsWith(ONE) || body === null) return null;
+function entitiesOf(request: UpstreamRequest): Entities | null {
+  const { headers, body } = request;
+  if (body === null || !isEvaluation(request)) return null;
   if (headers["content-type"]?.startsWith("application/json") !== true) return null;
   try {
     const evaluation = JSON.parse(body) as Record<string, { type?: unknown; id?: unknown } | undefined>;

@@ -43,6 +43,8 @@ export interface CallResult<T extends object> {
   readonly status?: number;
   /** Those made, but for what was interrupted and asked again. */
   readonly attempts: number;
+  /** Of the batch that the call was a part of, if any. */
+  readonly batchId?: string;
 }
 
 /** Says of a complete reply whether it is an answer. */
@@ -56,7 +58,7 @@ const MOST_INTERRUPTIONS = 5;
 
 const NOBODY: readonly string[] = [];
 
-const INTERPRETATION_LATE: Failure = {
+export const INTERPRETATION_LATE: Failure = {
   cause: "timeout",
   detail: "the mapping had not finished with the reply when the deadline came",
 };
@@ -181,12 +183,12 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   /** @param again whether it takes the place of an exchange that was interrupted */
   #exchange(again: boolean): void {
     const endpoint = this.#endpoint!;
-    const attempt = new Attempt(this, endpoint, this.deadline, again);
+    const attempt = new Attempt(this, this.#request, this.#requestId, endpoint, this.deadline, again);
     if (this.#trace !== undefined) {
       const url = new URL(endpoint.url).origin + endpoint.join(this.#request.path);
       this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(this.#headers)));
     }
-    attempt.start(this.#request, this.#headers);
+    attempt.start(this.#headers);
   }
 
   /** The next endpoint, after the one tried last, whose circuit lets a call through. */
@@ -311,7 +313,8 @@ function uncredentialed(error: unknown): Failure {
   return { cause: "unreachable", detail: `no credentials: ${messageOf(error)}` };
 }
 
-function uninterpreted(error: unknown): Failure {
+/** Why a reply could not be read, from what its reader threw. */
+export function uninterpreted(error: unknown): Failure {
   const own = ownTrouble(error);
   if (own !== null)
     return { cause: "overload", detail: `the mapping could not read the reply: ${own}`, blameless: true };

@@ -12,6 +12,7 @@ const decision = (fields: Partial<Decision>): Decision => ({
   rule: undefined,
   status: undefined,
   attempts: 1,
+  batchId: undefined,
   age: undefined,
   ...fields,
 });

@@ -85,3 +85,17 @@ it.each([
   expect(action).toContain("***");
   expect(action).not.toMatch(secret);
 });
+
+it("has the batch by which it was asked about, whose id the service got", async () => {
+  const { url, calls } = await service(({ json }) => ({
+    body: { evaluations: [json?.evaluations].flat().map(() => ({ decision: true })) },
+  }));
+  const batching = { services: { corp: { url, mapping: "authzen", batch: { max: 2, wait: "1s" } } } };
+  const { ask, lines } = await open(batching);
+  await Promise.all([ask(POSTFIX), ask({ ...POSTFIX, recipient: "c@example.org" })]);
+  const [call] = calls;
+  expect(calls).toHaveLength(1);
+  for (const line of lines)
+    expect(line).toMatchObject({ batch_id: call?.headers["x-request-id"], status: 200 });
+  expect(lines.map(({ request_id }) => request_id).join(", ")).toBe(call?.headers["x-request-ids"]);
+});

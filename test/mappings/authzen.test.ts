@@ -187,7 +187,7 @@ describe("the question", () => {
 });
 
 describe("the answer", () => {
-  async function outcome(value: unknown, parameters: Record<string, string> = {}): Promise<string> {
+  async function outcome(value: unknown, parameters: Record<string, unknown> = {}): Promise<string> {
     const mapping = await loadShipped("authzen", parameters);
     const verdict = await mapping.interpret(json(200, value), requestOf({ sender: "a@example.net" }));
     return isFailure(verdict) ? verdict.cause : verdict.action;
@@ -305,7 +305,7 @@ describe("the answer", () => {
     ["true", true, "http_5xx"],
   ])("with an error decides nothing: %s", async (_name, error, cause) => {
     for (const decision of [false, true]) {
-      const verdict = await authzen.interpret(json(200, { decision, context: { error } }), subject({}));
+      const verdict = await authzen.interpret(json(200, { decision, context: { error } }), requestOf({}));
       expect(verdict).toMatchObject({ cause, status: 200 });
     }
     expect(await outcome({ decision: false, context: { error } }, { deny: "DUNNO" })).toBe(cause);

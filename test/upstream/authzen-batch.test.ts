@@ -4,12 +4,12 @@ import type { Failure } from "../../src/model/failure.ts";
 import { Deadline } from "../../src/time/deadline.ts";
 import { type Asker, SEVERAL } from "../../src/upstream/asker.ts";
 import { Batcher } from "../../src/upstream/authzen-batch.ts";
-import type { CallResult } from "../../src/upstream/call.ts";
-import { caller, httpService, permitted } from "./harness.ts";
+import type { CallResult, Interpret } from "../../src/upstream/call.ts";
+import { type Answer, caller, httpService, permitted } from "./harness.ts";
 
 type Reply = { status?: number; body: string };
 type Evaluation = ReturnType<typeof sent>;
-type Asked = { path: string; body: string; id: string | undefined };
+type Asked = { path: string; body: string; id: string | undefined; ids?: string };
 
 /** A service that says of each evaluation whose it was; `batch` may answer whole batches otherwise. */
 async function service(batch?: (subjects: string[]) => Reply) {
@@ -21,7 +21,8 @@ async function service(batch?: (subjects: string[]) => Reply) {
     });
     request.on("end", () => {
       const path = request.url ?? "";
-      asked.push({ path, body, id: request.headers["x-request-id"] as string | undefined });
+      const [id, ids] = ["x-request-id", "x-request-ids"].map((name) => request.headers[name] as string);
+      asked.push({ path, body, id, ...(ids !== undefined && { ids }) });
       const own = ({ subject }: Evaluation) => ({ decision: true, context: { subject: subject.id } });
       const parsed = JSON.parse(body);
       const reply: Reply = path.endsWith("s")
@@ -36,8 +37,13 @@ async function service(batch?: (subjects: string[]) => Reply) {
   const { upstream } = caller(url);
   const options = { max: 3, wait: 20, onRefused: (detail: string) => refusals.push(detail) };
   const batcher = new Batcher(upstream, options);
-  const ask = (subject: string, change: Partial<UpstreamRequest> = {}, deadline = 3000) =>
-    batcher.call({ ...evaluation(subject), ...change }, `id-${subject}`, new Deadline(deadline), permitted);
+  const ask = (
+    subject: string,
+    change: Partial<UpstreamRequest> = {},
+    deadline = 3000,
+    interpret: Interpret<Answer> = permitted,
+  ) =>
+    batcher.call({ ...evaluation(subject), ...change }, `id-${subject}`, new Deadline(deadline), interpret);
   return { asked, refusals, ask };
 }
 
@@ -68,11 +74,19 @@ describe("evaluations that wait at the same moment", () => {
     expect(asked).toEqual([
       {
         path: "/access/v1/evaluations",
-        body: JSON.stringify({ evaluations: [sent("a"), sent("b")] }),
-        id: "id-a",
+        body: JSON.stringify({
+          evaluations: [sent("a"), sent("b")],
+          options: { evaluations_semantic: "execute_all" },
+        }),
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        ids: "id-a, id-b",
       },
     ]);
-    expect((await results[0])?.attempts).toBe(1);
+    const batch = { attempts: 1, batchId: asked[0]?.id };
+    expect(await Promise.all(results)).toEqual([
+      expect.objectContaining(batch),
+      expect.objectContaining(batch),
+    ]);
   });
 
   it("do not wait for more when they are as many as allowed", async () => {
@@ -169,8 +183,42 @@ describe("a batch that fails", () => {
     const { asked, ask } = await service(() => ({
       body: '{"evaluations":[{"decision":true,"context":{"subject":"a"}},"unwell"]}',
     }));
-    expect(await subjects([ask("a"), ask("b")])).toEqual(["a", "b"]);
+    const results = [ask("a"), ask("b")];
+    expect(await subjects(results)).toEqual(["a", "b"]);
     expect(asked.at(-1)?.body).toBe(JSON.stringify(sent("b")));
+    expect((await results[1])?.batchId).toBe(asked[0]?.id);
+  });
+
+  it("in part, as its reader says, is asked once more for that part, under that call's own id", async () => {
+    const { asked, ask } = await service((subjects) => ({
+      body: JSON.stringify({
+        evaluations: subjects.map((subject) =>
+          subject === "b"
+            ? { decision: false, context: { error: "LDAP timeout" } }
+            : { decision: true, context: { subject } },
+        ),
+      }),
+    }));
+    const reading = (reply: UpstreamReply) =>
+      reply.body.includes("error")
+        ? { cause: "http_5xx" as const, detail: "an error", status: 200 }
+        : permitted(reply);
+    const results = ["a", "b", "c"].map((name) => ask(name, {}, 3000, reading));
+    expect(await subjects(results)).toEqual(["a", "b", "c"]);
+    expect(asked.map(({ path, id }) => [path, id])).toEqual([
+      ["/access/v1/evaluations", asked[0]?.id],
+      ["/access/v1/evaluation", "id-b"],
+    ]);
+    expect((await Promise.all(results)).map(({ attempts }) => attempts)).toEqual([1, 2, 1]);
+  });
+
+  it("in part for good is that part's failure, and takes no batch from others", async () => {
+    const { asked, refusals, ask } = await service();
+    const failing = () => ({ cause: "http_5xx" as const, detail: "an error", status: 200 });
+    const results = await Promise.all([ask("a"), ask("b", {}, 3000, failing)]);
+    expect(results.map(({ answer }) => "cause" in answer && answer.cause)).toEqual([false, "http_5xx"]);
+    expect(asked.map(({ path }) => path)).toEqual(["/access/v1/evaluations", "/access/v1/evaluation"]);
+    expect(refusals).toEqual([]);
   });
 
   it("because the service knows no batches is said once, and none is made for a while", async () => {
@@ -209,6 +257,14 @@ describe("a batch that hangs", () => {
 });
 
 describe("what interprets a reply", () => {
+  it("has no more time in a batch than alone", async () => {
+    const { ask } = await service();
+    const began = performance.now();
+    const [late] = await Promise.all([ask("a", {}, 300, () => new Promise(() => {})), ask("b")]);
+    expect(late?.answer).toMatchObject({ cause: "timeout" });
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+
   it("may fail, which is that call's own affair", async () => {
     const url = await httpService((_request, response) => {
       response
@@ -225,7 +281,7 @@ describe("what interprets a reply", () => {
       }),
       ask(({ body }) => JSON.parse(body.toString())),
     ]);
-    expect(first?.answer).toEqual({ cause: "bad_reply", detail: "no idea" });
+    expect(first?.answer).toEqual({ cause: "bad_reply", detail: "the mapping failed on the reply: no idea" });
     expect(second?.answer).toEqual({ n: 2 });
   });
 });
@@ -258,5 +314,64 @@ describe("who asks in a batch", () => {
       askers.map((asker, n) => batcher.call(evaluation(`${n}`), "id", new Deadline(3000), permitted, asker)),
     );
     expect(seen).toEqual(expected);
+  });
+});
+
+describe("a decision that names another request", () => {
+  /** What comes of evaluations, and of their batch, whose replies have this X-Request-ID. */
+  async function outcomes(named: (id: string) => string | string[] | undefined, status = 200) {
+    const connections = new Set<unknown>();
+    const url = await httpService((request, response) => {
+      connections.add(request.socket);
+      const value = named(String(request.headers["x-request-id"]));
+      if (value !== undefined) response.setHeader("x-request-id", value);
+      request.resume().on("end", () => {
+        const body = request.url?.endsWith("s") ? { evaluations: [{ n: 1 }, { n: 2 }] } : { n: 0 };
+        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+      });
+    });
+    const { upstream, call } = caller(url);
+    const refusals: string[] = [];
+    const options = { max: 2, wait: 20, onRefused: (detail: string) => refusals.push(detail) };
+    const batcher = new Batcher(upstream, options);
+    const results = await Promise.all(
+      ["a", "b"].map((name) => batcher.call(evaluation(name), name, new Deadline(1000), permitted)),
+    );
+    const answers = results.map(({ answer }) => ("cause" in answer ? answer : answer.body));
+    return { answers, refusals, connections, call };
+  }
+
+  it.each<[string, (id: string) => string | string[] | undefined]>([
+    ["its own", (id) => id],
+    ["none", () => undefined],
+    ["its own beside a proxy's", (id) => ["f00", id]],
+  ])("is none where it has %s", async (_name, named) => {
+    const { answers, refusals } = await outcomes(named);
+    expect(answers).toEqual(['{"n":1}', '{"n":2}']);
+    expect(refusals).toEqual([]);
+  });
+
+  it("is no decision, neither of one nor of a batch, and its connection is not used again", async () => {
+    const { answers, refusals, connections } = await outcomes(() => "another");
+    const detail = expect.stringContaining("X-Request-ID names another request");
+    expect(answers).toEqual([
+      { cause: "bad_reply", status: 200, detail },
+      { cause: "bad_reply", status: 200, detail },
+    ]);
+    expect(refusals).toEqual([detail]);
+    expect(connections.size).toBe(3);
+  });
+
+  it("is what its status says where that is no decision", async () => {
+    const { answers } = await outcomes(() => "a-proxy", 503);
+    expect(answers).toEqual([
+      expect.objectContaining({ cause: "http_5xx" }),
+      expect.objectContaining({ cause: "http_5xx" }),
+    ]);
+  });
+
+  it("is only one of AuthZEN: other services use the header as they like", async () => {
+    const { call } = await outcomes(() => "another");
+    expect((await call()).answer).toMatchObject({ body: '{"n":0}' });
   });
 });
