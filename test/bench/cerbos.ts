@@ -1,9 +1,9 @@
-/** Cerbos, from the npm package `cerbos`, with one policy that permits mail from 192.0.2.0/24; HTTP on a free port. */
+/** Cerbos, from the npm package `@cerbos/cerbos-linux-x64`, with one policy that permits mail from 192.0.2.0/24; HTTP on a free port. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { freePort, temporaryFolder } from "../support/temporary.ts";
 import { placed } from "./cores.ts";
 
@@ -59,7 +59,5 @@ export async function startCerbos(): Promise<Cerbos> {
 }
 
 function binary(): string {
-  const name = `cerbos-${process.platform}-${process.arch}`;
-  const cerbos = createRequire(import.meta.url).resolve("cerbos/package.json");
-  return join(dirname(createRequire(cerbos).resolve(`@cerbos/${name}/package.json`)), name);
+  return createRequire(import.meta.url).resolve("@cerbos/cerbos-linux-x64");
 }

@@ -1,6 +1,9 @@
-/** A real policy decision point answers: the authzen mapping against Cerbos and its policies. */
+/** A real policy decision point answers: the mappings authzen and cerbos against Cerbos and its policies. */
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { ask } from "../support/ask.ts";
+import { blocks } from "../support/blocks.ts";
 import { type Bridge, LOGGED, startBridge } from "../support/bridge.ts";
 import { type Cerbos, startCerbos } from "../support/cerbos.ts";
 import { freePort } from "../support/temporary.ts";
@@ -41,7 +44,7 @@ const MAILBOX_POLICY = {
   },
 };
 
-describe("Cerbos decides by its policies", () => {
+describe("Cerbos decides by its policies, asked by AuthZEN", () => {
   let cerbos: Cerbos;
   let bridge: Bridge;
   let port: number;
@@ -112,5 +115,139 @@ describe("Cerbos decides by its policies", () => {
     } finally {
       await batching.stop();
     }
+  });
+});
+
+/** The policy of the guide, and what a rule's output can say besides. */
+const GUIDE = await readFile(new URL("../../mappings/README.md", import.meta.url), "utf8");
+const FROM_THE_GUIDE: object = parse(blocks(GUIDE, "yaml cerbos")[0]?.text ?? "");
+const WITH_OUTPUTS = {
+  apiVersion: "api.cerbos.dev/v1",
+  resourcePolicy: {
+    resource: "mail_server",
+    version: "default",
+    rules: [
+      ["helo", '{"obligations": ["archive"]}'],
+      ["mail", '{"obligations": [R.attr.nothing]}'],
+      ["connect", '{"reason": "fine"}'],
+    ].map(([action, output]) => ({
+      actions: [action],
+      effect: "EFFECT_ALLOW",
+      roles: ["*"],
+      output: { when: { ruleActivated: output } },
+    })),
+  },
+};
+/** Goes by the principal's id, whatever the role. */
+const PRIVILEGED = {
+  apiVersion: "api.cerbos.dev/v1",
+  principalPolicy: {
+    principal: "ceo@example.org",
+    version: "default",
+    rules: [{ resource: "mailbox", actions: [{ action: "*", effect: "EFFECT_ALLOW" }] }],
+  },
+};
+
+describe("Cerbos decides by the policy of the guide, asked by its own API", () => {
+  let cerbos: Cerbos;
+  let bridge: Bridge;
+  const ports: number[] = [];
+
+  beforeAll(async () => {
+    cerbos = await startCerbos([FROM_THE_GUIDE, WITH_OUTPUTS, PRIVILEGED]);
+    ports.push(await freePort(), await freePort());
+    bridge = await startBridge({
+      config: {
+        listen: ports.map((port) => `inet:127.0.0.1:${port}`),
+        services: {
+          plain: { url: cerbos.url, mapping: "cerbos", on_failure: { bad_reply: "DEFER bad reply" } },
+          archiving: {
+            url: cerbos.url,
+            mapping: {
+              use: "cerbos",
+              with: { permit: "OK", obligations: ["archive"], unknown_obligation: "deny" },
+            },
+            on_failure: { bad_reply: "DEFER bad reply" },
+          },
+        },
+        routes: [
+          { when: `listener == "inet:127.0.0.1:${ports[0]}"`, service: "plain" },
+          { service: "archiving" },
+        ],
+      },
+    });
+  });
+
+  afterAll(async () => {
+    await bridge?.stop();
+    await cerbos?.stop();
+  });
+
+  const own = { client_address: "192.0.2.7" };
+  const foreign = { client_address: "198.51.100.9" };
+  const mail = { sender: "alice@example.net", recipient: "bob@example.org" };
+  const login = { sasl_method: "PLAIN", sasl_username: "carol", sender: "carol@example.org" };
+  const server = { recipient: "", sender: "" };
+
+  it.each([
+    ["a stranger in the own network", { ...own, ...mail }, "DUNNO"],
+    ["a bounce from the own network", { ...own, ...mail, sender: "" }, "DUNNO"],
+    [
+      "a user from anywhere to anywhere",
+      { ...foreign, ...mail, ...login, recipient: "d@example.com" },
+      "DUNNO",
+    ],
+    ["a stranger from elsewhere", { ...foreign, ...mail }, "REJECT 5.7.1 Not authorized"],
+    [
+      "mail to another domain",
+      { ...own, ...mail, recipient: "d@example.com" },
+      "REJECT 5.7.1 Not authorized",
+    ],
+    [
+      "a stranger in the name of the own domain",
+      { ...own, ...mail, sender: "c@example.org" },
+      "REJECT 5.7.1 Not authorized",
+    ],
+    [
+      "a user under another domain",
+      { ...own, ...mail, ...login, sender: "c@example.net" },
+      "REJECT 5.7.1 use an address of example.org",
+    ],
+    [
+      "a user whom a principal policy lets do all",
+      { ...foreign, ...mail, sasl_username: "ceo@example.org" },
+      "DUNNO",
+    ],
+    [
+      "a stranger who claims to be that one",
+      { ...foreign, ...mail, sender: "ceo@example.org" },
+      "REJECT 5.7.1 Not authorized",
+    ],
+    [
+      "an action that no policy names",
+      { ...own, ...mail, protocol_state: "VRFY" },
+      "REJECT 5.7.1 Not authorized",
+    ],
+    ["a permit with a reason", { ...own, ...server, protocol_state: "CONNECT" }, "DUNNO"],
+    ["a permit with an obligation", { ...own, ...server, protocol_state: "HELO" }, "DEFER bad reply"],
+    [
+      "a permit whose output cannot be evaluated",
+      { ...own, ...server, protocol_state: "MAIL" },
+      "DEFER bad reply",
+    ],
+  ])("%s", async (_name, attributes, action) => {
+    expect(await ask(ports[0] ?? 0, attributes)).toBe(action);
+  });
+
+  it.each([
+    ["a permit", { ...own, ...mail }, "OK"],
+    ["a permit with an obligation that is fulfilled", { ...own, ...server, protocol_state: "HELO" }, "OK"],
+    [
+      "a permit whose output cannot be evaluated",
+      { ...own, ...server, protocol_state: "MAIL" },
+      "DEFER bad reply",
+    ],
+  ])("%s, with other parameters", async (_name, attributes, action) => {
+    expect(await ask(ports[1] ?? 0, attributes)).toBe(action);
   });
 });

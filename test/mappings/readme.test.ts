@@ -9,30 +9,11 @@ import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure } from "../../src/mapping/mapping.ts";
 import { ProblemError } from "../../src/source/problem.ts";
 import { reply } from "../mapping/replies.ts";
+import { blocks } from "../support/blocks.ts";
 import { loadShipped, requestOf } from "./shipped.ts";
 
 const guide = await readFile(new URL("../../mappings/README.md", import.meta.url), "utf8");
 const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
-
-interface Block {
-  /** The heading that it stands under. */
-  readonly title: string;
-  readonly text: string;
-}
-
-function blocks(document: string, info: string): Block[] {
-  return [...document.matchAll(/^( *)```(.*)\n([\s\S]*?)^ *```$/gm)]
-    .filter(([, , language]) => language === info)
-    .map((match) => {
-      const [, indent = "", , body = ""] = match;
-      const title =
-        document
-          .slice(0, match.index)
-          .match(/^#+ .*$/gm)
-          ?.at(-1) ?? "";
-      return { title, text: body.replaceAll(new RegExp(`^${indent}`, "gm"), "") };
-    });
-}
 
 let folder: string;
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 /**
- * A real policy decision point: Cerbos, from the npm package `cerbos`, with the policies of the test. Its
+ * A real policy decision point: Cerbos, from the npm package `@cerbos/cerbos-linux-x64`, with the policies of the test. Its
  * HTTP port also speaks the OpenID AuthZEN Authorization API (`POST /access/v1/evaluation`).
  */
 import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { writeYaml } from "./bridge.ts";
 import { startDaemon } from "./daemon.ts";
 import { freePort, temporaryFolder } from "./temporary.ts";
@@ -43,9 +43,6 @@ export async function startCerbos(policies: readonly object[]): Promise<Cerbos> 
   };
 }
 
-/** The binary is in a package for this platform, which the package `cerbos` depends on. */
 function cerbosBinary(): string {
-  const name = `cerbos-${process.platform}-${process.arch}`;
-  const cerbos = createRequire(import.meta.url).resolve("cerbos/package.json");
-  return join(dirname(createRequire(cerbos).resolve(`@cerbos/${name}/package.json`)), name);
+  return createRequire(import.meta.url).resolve("@cerbos/cerbos-linux-x64");
 }
