@@ -236,7 +236,7 @@ export class Attempt extends Timer implements Exchange, Progress {
   #succeed(headers: ReplyHeaders, body: Buffer): void {
     const reply = { status: this.status, headers, body };
     if (namesAnother(reply, this.#request, this.#requestId)) {
-      // What comes next on this connection may be another's, too.
+      // What comes next on a connection that speaks HTTP/1.1 may be another's, too.
       this.#refuse(
         `its X-Request-ID names another request than ${this.#requestId}; is a proxy mixing up replies?`,
       );

@@ -1,11 +1,10 @@
 /** A real policy decision point answers: the mappings authzen and cerbos against Cerbos and its policies. */
-import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ask } from "../support/ask.ts";
-import { blocks } from "../support/blocks.ts";
 import { type Bridge, LOGGED, startBridge } from "../support/bridge.ts";
 import { type Cerbos, startCerbos } from "../support/cerbos.ts";
+import { type Case, FIRST_POLICY, FOREIGN, firstPolicy, MAIL, OWN } from "../support/first-policy.ts";
 import { freePort } from "../support/temporary.ts";
 
 /**
@@ -65,17 +64,14 @@ describe("Cerbos decides by its policies, asked by AuthZEN", () => {
     await cerbos?.stop();
   });
 
-  const own = { client_address: "192.0.2.7" };
-  const foreign = { client_address: "198.51.100.9" };
-  const mail = { sender: "alice@example.net", recipient: "bob@example.org" };
   const login = { sasl_method: "PLAIN", sasl_username: "carol" };
 
   it.each([
-    ["a stranger in the own network", { ...own, ...mail }],
-    ["a bounce from the own network", { ...own, ...mail, sender: "" }],
+    ["a stranger in the own network", { ...OWN, ...MAIL }],
+    ["a bounce from the own network", { ...OWN, ...MAIL, sender: "" }],
     [
       "a user who logged in, from anywhere to anywhere",
-      { ...foreign, ...login, ...mail, recipient: "d@example.com" },
+      { ...FOREIGN, ...login, ...MAIL, recipient: "d@example.com" },
     ],
   ])("permits %s", async (_who, attributes) => {
     expect(await ask(port, attributes)).toBe("DUNNO");
@@ -85,11 +81,11 @@ describe("Cerbos decides by its policies, asked by AuthZEN", () => {
   });
 
   it.each([
-    ["a stranger from elsewhere", { ...foreign, ...mail }],
-    ["mail to another domain", { ...own, ...mail, recipient: "d@example.com" }],
-    ["a stranger in the name of the own domain", { ...own, ...mail, sender: "ceo@example.org" }],
-    ["a stranger who claims a login name as sender", { ...foreign, ...mail, sender: "carol" }],
-    ["an action that no policy names", { ...own, ...mail, protocol_state: "VRFY" }],
+    ["a stranger from elsewhere", { ...FOREIGN, ...MAIL }],
+    ["mail to another domain", { ...OWN, ...MAIL, recipient: "d@example.com" }],
+    ["a stranger in the name of the own domain", { ...OWN, ...MAIL, sender: "ceo@example.org" }],
+    ["a stranger who claims a login name as sender", { ...FOREIGN, ...MAIL, sender: "carol" }],
+    ["an action that no policy names", { ...OWN, ...MAIL, protocol_state: "VRFY" }],
   ])("denies %s", async (_who, attributes) => {
     expect(await ask(port, attributes)).toBe("REJECT 5.7.1 Not authorized");
     await expect
@@ -106,10 +102,10 @@ describe("Cerbos decides by its policies, asked by AuthZEN", () => {
       },
     });
     try {
-      const clients = [...Array(20).keys()].map((i) => (i % 3 === 0 ? foreign : own));
-      const answers = await Promise.all(clients.map((client) => ask(port, { ...client, ...mail })));
+      const clients = [...Array(20).keys()].map((i) => (i % 3 === 0 ? FOREIGN : OWN));
+      const answers = await Promise.all(clients.map((client) => ask(port, { ...client, ...MAIL })));
       expect(answers.map((answer) => answer.startsWith("DUNNO"))).toEqual(
-        clients.map((client) => client === own),
+        clients.map((client) => client === OWN),
       );
       expect(batching.log().some(({ msg }) => String(msg).includes("takes no batch"))).toBe(false);
     } finally {
@@ -118,9 +114,7 @@ describe("Cerbos decides by its policies, asked by AuthZEN", () => {
   });
 });
 
-/** The policy of the guide, and what a rule's output can say besides. */
-const GUIDE = await readFile(new URL("../../mappings/README.md", import.meta.url), "utf8");
-const FROM_THE_GUIDE: object = parse(blocks(GUIDE, "yaml cerbos")[0]?.text ?? "");
+/** What the output of a rule can say. */
 const WITH_OUTPUTS = {
   apiVersion: "api.cerbos.dev/v1",
   resourcePolicy: {
@@ -154,7 +148,7 @@ describe("Cerbos decides by the policy of the guide, asked by its own API", () =
   const ports: number[] = [];
 
   beforeAll(async () => {
-    cerbos = await startCerbos([FROM_THE_GUIDE, WITH_OUTPUTS, PRIVILEGED]);
+    cerbos = await startCerbos([parse(firstPolicy("yaml cerbos")), WITH_OUTPUTS, PRIVILEGED]);
     ports.push(await freePort(), await freePort());
     bridge = await startBridge({
       config: {
@@ -183,70 +177,23 @@ describe("Cerbos decides by the policy of the guide, asked by its own API", () =
     await cerbos?.stop();
   });
 
-  const own = { client_address: "192.0.2.7" };
-  const foreign = { client_address: "198.51.100.9" };
-  const mail = { sender: "alice@example.net", recipient: "bob@example.org" };
-  const login = { sasl_method: "PLAIN", sasl_username: "carol", sender: "carol@example.org" };
-  const server = { recipient: "", sender: "" };
+  const server = { ...OWN, recipient: "", sender: "" };
+  const user = { ...OWN, ...MAIL, sasl_username: "carol" };
 
-  it.each([
-    ["a stranger in the own network", { ...own, ...mail }, "DUNNO"],
-    ["a bounce from the own network", { ...own, ...mail, sender: "" }, "DUNNO"],
-    [
-      "a user from anywhere to anywhere",
-      { ...foreign, ...mail, ...login, recipient: "d@example.com" },
-      "DUNNO",
-    ],
-    ["a stranger from elsewhere", { ...foreign, ...mail }, "REJECT 5.7.1 Not authorized"],
-    [
-      "mail to another domain",
-      { ...own, ...mail, recipient: "d@example.com" },
-      "REJECT 5.7.1 Not authorized",
-    ],
-    [
-      "a stranger in the name of the own domain",
-      { ...own, ...mail, sender: "c@example.org" },
-      "REJECT 5.7.1 Not authorized",
-    ],
-    [
-      "a user under another domain",
-      { ...own, ...mail, ...login, sender: "c@example.net" },
-      "REJECT 5.7.1 use an address of example.org",
-    ],
-    [
-      "a user whom a principal policy lets do all",
-      { ...foreign, ...mail, sasl_username: "ceo@example.org" },
-      "DUNNO",
-    ],
-    [
-      "a stranger who claims to be that one",
-      { ...foreign, ...mail, sender: "ceo@example.org" },
-      "REJECT 5.7.1 Not authorized",
-    ],
-    [
-      "an action that no policy names",
-      { ...own, ...mail, protocol_state: "VRFY" },
-      "REJECT 5.7.1 Not authorized",
-    ],
-    ["a permit with a reason", { ...own, ...server, protocol_state: "CONNECT" }, "DUNNO"],
-    ["a permit with an obligation", { ...own, ...server, protocol_state: "HELO" }, "DEFER bad reply"],
-    [
-      "a permit whose output cannot be evaluated",
-      { ...own, ...server, protocol_state: "MAIL" },
-      "DEFER bad reply",
-    ],
+  it.each<Case>([
+    ...FIRST_POLICY,
+    ["a user under another domain", user, "REJECT 5.7.1 use an address of example.org"],
+    ["a permit with a reason", { ...server, protocol_state: "CONNECT" }, "DUNNO"],
+    ["a permit with an obligation", { ...server, protocol_state: "HELO" }, "DEFER bad reply"],
+    ["a permit whose output cannot be evaluated", { ...server, protocol_state: "MAIL" }, "DEFER bad reply"],
   ])("%s", async (_name, attributes, action) => {
     expect(await ask(ports[0] ?? 0, attributes)).toBe(action);
   });
 
   it.each([
-    ["a permit", { ...own, ...mail }, "OK"],
-    ["a permit with an obligation that is fulfilled", { ...own, ...server, protocol_state: "HELO" }, "OK"],
-    [
-      "a permit whose output cannot be evaluated",
-      { ...own, ...server, protocol_state: "MAIL" },
-      "DEFER bad reply",
-    ],
+    ["a permit", { ...OWN, ...MAIL }, "OK"],
+    ["a permit with an obligation that is fulfilled", { ...server, protocol_state: "HELO" }, "OK"],
+    ["a permit whose output cannot be evaluated", { ...server, protocol_state: "MAIL" }, "DEFER bad reply"],
   ])("%s, with other parameters", async (_name, attributes, action) => {
     expect(await ask(ports[1] ?? 0, attributes)).toBe(action);
   });

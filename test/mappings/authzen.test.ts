@@ -230,17 +230,6 @@ describe("the answer", () => {
   });
 
   it.each([
-    [{}, "DUNNO", "REJECT 5.7.1 Not authorized"],
-    [{ permit: "OK" }, "OK", "REJECT 5.7.1 Not authorized"],
-    [{ permit: "OK", deny: "DUNNO" }, "OK", "DUNNO"],
-    [{ permit: "ok" }, "bad_reply", "REJECT 5.7.1 Not authorized"],
-    [{ deny: "OK" }, "DUNNO", "REJECT 5.7.1 Not authorized"],
-  ])("with %j permits by %s and denies by %s", async (parameters, permit, deny) => {
-    expect(await outcome({ decision: true }, parameters)).toBe(permit);
-    expect(await outcome({ decision: false }, parameters)).toBe(deny);
-  });
-
-  it.each([
     ["that has no name that is known", { id: "obl-1", type: "step-up", properties: {} }],
     ["that bears a known name as its id only", { id: "notification", type: "step-up" }],
     ["whose type is no text", { type: ["notification"] }],

@@ -1,4 +1,4 @@
-/** What the mappings for single products make of replies that are not as they should be: never a permit. */
+/** What the mappings that are used as they are have in common, and what they make of a reply of another shape: never a permit. */
 import { describe, expect, it } from "vitest";
 import { isFailure } from "../../src/mapping/mapping.ts";
 import { json } from "../mapping/replies.ts";
@@ -32,9 +32,21 @@ const cedar = (decision: unknown, obligations?: unknown) => ({
   diagnostics: { reason: ["p"], errors: [] },
   obligations,
 });
+const authzen = (decision: unknown, obligations?: unknown) => ({ decision, context: { obligations } });
 const opa = (allow: unknown, obligations?: unknown) => ({ result: { allow, obligations } });
 
 const PRODUCTS: readonly Product[] = [
+  {
+    name: "authzen",
+    reply: authzen,
+    permit: true,
+    deny: false,
+    hostile: [
+      { decisions: [true] },
+      { evaluations: [{ decision: true }] },
+      { decision: true, context: [{ obligations: ["archive"] }] },
+    ],
+  },
   {
     name: "cerbos",
     reply: cerbos,

@@ -417,6 +417,20 @@ describe("http2", () => {
     expect(connections()).toBe(1);
   });
 
+  it("refuses a decision that names another request, alone: streams do not get out of step", async () => {
+    const { port, connections } = await plain((request, response) => {
+      if (request.url.startsWith("/bad")) response.setHeader("x-request-id", "another");
+      setTimeout(() => response.end("yes"), 50);
+    });
+    const { call } = caller(`http://127.0.0.1:${port}`, { http2: true });
+    await call();
+    const [bad, other] = await Promise.all([call({ path: "/bad/access/v1/evaluation" }), call()]);
+    expect(bad.answer).toMatchObject({ cause: "bad_reply" });
+    expect(other.answer).toMatchObject({ body: "yes" });
+    expect((await call()).answer).toMatchObject({ body: "yes" });
+    expect(connections()).toBe(1);
+  });
+
   it("leaves nothing open at the end", async () => {
     const { port, sessions } = await plain((_request, response) => setTimeout(() => response.end("yes"), 20));
     const { upstream, call } = caller(`http://127.0.0.1:${port}`, { http2: true });
