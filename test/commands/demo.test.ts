@@ -53,8 +53,8 @@ it("answers the example of pfxpold's README by hand, over SOAP too, with a reada
     return lines.length === 4 ? lines : undefined;
   });
   expect(decisions.map((line) => line.replace(/^.*?(?=- {2}<)/, "").replace(/[\d.]+ ms/, "N ms"))).toEqual([
-    "-  <foo@example.com> -> <>  [1.2.3.4]  DUNNO  (authzen, rule 1, status 200, N ms)",
-    expect.stringMatching(/^- {2}<foo@.*\[1\.2\.3\.5\] {2}REJECT 5\.7\.1 .* {2}\(authzen, rule 4, /),
+    "-  <foo@example.com> -> <>  [1.2.3.4]  DUNNO  (authzen, rule 7, status 200, N ms)",
+    expect.stringMatching(/^- {2}<foo@.*\[1\.2\.3\.5\] {2}REJECT 5\.7\.1 .* {2}\(authzen, rule 6, /),
     expect.stringMatching(/DUNNO {2}\(soap, rule 1, /),
     expect.stringMatching(/REJECT .* {2}\(soap, rule 2, /),
   ]);
