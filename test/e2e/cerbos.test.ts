@@ -149,11 +149,12 @@ describe("Cerbos decides by the policy of the guide, asked by its own API", () =
 
   beforeAll(async () => {
     cerbos = await startCerbos([parse(firstPolicy("yaml cerbos")), WITH_OUTPUTS, PRIVILEGED]);
-    ports.push(await freePort(), await freePort());
+    ports.push(await freePort(), await freePort(), await freePort());
     bridge = await startBridge({
       config: {
         listen: ports.map((port) => `inet:127.0.0.1:${port}`),
         services: {
+          authzen: { url: cerbos.url, mapping: "authzen" },
           plain: { url: cerbos.url, mapping: "cerbos", on_failure: { bad_reply: "DEFER bad reply" } },
           archiving: {
             url: cerbos.url,
@@ -166,7 +167,8 @@ describe("Cerbos decides by the policy of the guide, asked by its own API", () =
         },
         routes: [
           { when: `listener == "inet:127.0.0.1:${ports[0]}"`, service: "plain" },
-          { service: "archiving" },
+          { when: `listener == "inet:127.0.0.1:${ports[1]}"`, service: "archiving" },
+          { service: "authzen" },
         ],
       },
     });
@@ -197,4 +199,12 @@ describe("Cerbos decides by the policy of the guide, asked by its own API", () =
   ])("%s, with other parameters", async (_name, attributes, action) => {
     expect(await ask(ports[1] ?? 0, attributes)).toBe(action);
   });
+
+  // By AuthZEN a principal policy goes by whatever sender is claimed; the guide warns of it.
+  it.each(FIRST_POLICY.filter(([, { sender }]) => sender !== "ceo@example.org"))(
+    "%s, asked by AuthZEN",
+    async (_name, attributes, action) => {
+      expect(await ask(ports[2] ?? 0, attributes)).toBe(action);
+    },
+  );
 });
