@@ -247,7 +247,7 @@ describe("a batch whose reply is", () => {
 
 describe("an evaluation that fails", () => {
   const failing: Spoil = (honest, _call, { subject }) =>
-    subject?.id === "bob"
+    subject?.id !== "alice"
       ? { ...honest, body: { decision: false, context: { error: { message: "LDAP timeout" } } } }
       : honest;
 
@@ -268,7 +268,8 @@ describe("an evaluation that fails", () => {
   it("opens the circuit where others do, too", async () => {
     const breaker = { failure_rate: 50, minimum_calls: 2, window: "10s", open_for: "5s" };
     const { ask, decisions } = await asking(failing, { breaker });
-    for (let n = 0; n < 3; n++) await ask({ ...BOB_WRITES, client_address: `192.0.2.${n}` });
+    for (let n = 0; n < 6; n++)
+      await ask({ ...BOB_WRITES, sasl_username: `user${n}`, client_address: `10.${n}.0.1` });
     expect(decisions().at(-1)).toMatchObject({ cause: "circuit_open" });
   });
 
