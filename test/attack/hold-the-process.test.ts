@@ -5,12 +5,14 @@ import { ANY_PORT, service } from "../commands/services.ts";
 import type { Answer } from "../support/service.ts";
 
 const KIB = 1024;
+/** Milliseconds for which a neighbour may be held up; it was 100 to 500. */
+const MOST = 90;
 const items = (count: number) => Array.from({ length: count }, (_, n) => `item-${n}`);
 const typed = (type: string, body: string): Answer => ({ headers: { "content-type": type }, body });
 const filled = (begin: string, piece: string, end: string, size: number) =>
   begin + piece.repeat(Math.floor((size - begin.length - end.length) / piece.length)) + end;
 
-/** What held the process for 100 to 500 ms each. */
+/** Each as large as allowed, or larger. */
 const COSTLY: Readonly<Record<string, Answer>> = {
   "a MiB of JSON with a member constructor": typed(
     "application/json",
@@ -47,22 +49,22 @@ describe("a reply that costs much", () => {
       client.ask({ request: "smtpd_access_policy", protocol_state: "RCPT", sender });
     for (let n = 0; n < 50; n++) await ask(neighbour, "a@example.net");
     for (const name of Object.keys(COSTLY)) {
-      const longest: number[] = [];
+      let held = Number.POSITIVE_INFINITY;
       // The machine may be busy with other things: what the bridge costs is the least of several.
-      for (let round = 0; round < 5; round++) {
-        let [isOver, most] = [false, 0];
+      for (let round = 0; round < 20 && held >= MOST; round++) {
+        let [isOver, longest] = [false, 0];
         const answer = ask(costly, name).finally(() => {
           isOver = true;
         });
         while (!isOver) {
           const begin = performance.now();
           expect(await ask(neighbour, "a@example.net")).toBe("DUNNO");
-          most = Math.max(most, performance.now() - begin);
+          longest = Math.max(longest, performance.now() - begin);
         }
         expect(await answer).toMatch(/^DEFER/);
-        longest.push(most);
+        held = Math.min(held, longest);
       }
-      expect({ name, held: Math.min(...longest) >= 90 }).toEqual({ name, held: false });
+      expect({ name, isHeld: held >= MOST }).toEqual({ name, isHeld: false });
     }
   });
 });
