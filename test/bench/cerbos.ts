@@ -1,9 +1,10 @@
-/** Cerbos, from the npm package `@cerbos/cerbos-linux-x64`, with one policy that permits mail from 192.0.2.0/24; HTTP on a free port. */
+/** Cerbos, with one policy that permits mail from 192.0.2.0/24; HTTP on a free port. */
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
+import { cerbosBinary } from "../support/cerbos-binary.ts";
 import { freePort, temporaryFolder } from "../support/temporary.ts";
 import { placed } from "./cores.ts";
 
@@ -41,7 +42,12 @@ export async function startCerbos(): Promise<Cerbos> {
     telemetry: { disabled: true },
   };
   await writeFile(file, JSON.stringify(config));
-  const [command, parameters] = placed("load", binary(), ["server", "--config", file, "--log-level=error"]);
+  const [command, parameters] = placed("load", cerbosBinary(), [
+    "server",
+    "--config",
+    file,
+    "--log-level=error",
+  ]);
   const cerbos = spawn(command, parameters, { stdio: "ignore" });
   const exited = once(cerbos, "exit");
   const url = `http://127.0.0.1:${http}`;
@@ -56,8 +62,4 @@ export async function startCerbos(): Promise<Cerbos> {
   }
   await stop();
   throw new Error("Cerbos did not start");
-}
-
-function binary(): string {
-  return createRequire(import.meta.url).resolve("@cerbos/cerbos-linux-x64");
 }

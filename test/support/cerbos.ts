@@ -1,11 +1,12 @@
 /**
- * A real policy decision point: Cerbos, from the npm package `@cerbos/cerbos-linux-x64`, with the policies of the test. Its
+ * A real policy decision point: Cerbos, with the policies of the test. Its
  * HTTP port also speaks the OpenID AuthZEN Authorization API (`POST /access/v1/evaluation`).
  */
+
 import { mkdir } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { writeYaml } from "./bridge.ts";
+import { cerbosBinary } from "./cerbos-binary.ts";
 import { startDaemon } from "./daemon.ts";
 import { freePort, temporaryFolder } from "./temporary.ts";
 
@@ -41,8 +42,4 @@ export async function startCerbos(policies: readonly object[]): Promise<Cerbos> 
       await folder.remove();
     },
   };
-}
-
-function cerbosBinary(): string {
-  return createRequire(import.meta.url).resolve("@cerbos/cerbos-linux-x64");
 }
