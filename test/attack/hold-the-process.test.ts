@@ -1,11 +1,12 @@
 /** A service sends what takes long to read or to decide on, and those who are asked about meanwhile wait for it. */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Program, Site } from "../commands/program.ts";
 import { ANY_PORT, service } from "../commands/services.ts";
 import type { Answer } from "../support/service.ts";
 
 const KIB = 1024;
-/** Milliseconds for which a neighbour may be held up; it was 100 to 500. */
+/** Milliseconds of processor time, for which neighbours wait; it was 100 to 500. */
 const MOST = 90;
 const items = (count: number) => Array.from({ length: count }, (_, n) => `item-${n}`);
 const typed = (type: string, body: string): Answer => ({ headers: { "content-type": type }, body });
@@ -23,6 +24,15 @@ const COSTLY: Readonly<Record<string, Answer>> = {
   "XML of many attributes": typed("text/xml", filled("<a>", '<b c="d" e="f"/>', "</a>", 63 * KIB)),
   "a list for exists in exists": { body: { items: items(2000) } },
 };
+
+/** That the bridge has spent so far, in milliseconds, however busy the machine is with other things (proc_pid_stat(5)). */
+function processorTime({ child }: Program): number {
+  const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return (ticks * 1000) / 100;
+}
 
 describe("a reply that costs much", () => {
   it("is trouble for who is asked about, and holds up nobody else", { timeout: 60_000 }, async () => {
@@ -49,22 +59,15 @@ describe("a reply that costs much", () => {
       client.ask({ request: "smtpd_access_policy", protocol_state: "RCPT", sender });
     for (let n = 0; n < 50; n++) await ask(neighbour, "a@example.net");
     for (const name of Object.keys(COSTLY)) {
-      let held = Number.POSITIVE_INFINITY;
-      // The machine may be busy with other things: what the bridge costs is the least of several.
-      for (let round = 0; round < 20 && held >= MOST; round++) {
-        let [isOver, longest] = [false, 0];
-        const answer = ask(costly, name).finally(() => {
-          isOver = true;
-        });
-        while (!isOver) {
-          const begin = performance.now();
-          expect(await ask(neighbour, "a@example.net")).toBe("DUNNO");
-          longest = Math.max(longest, performance.now() - begin);
-        }
-        expect(await answer).toMatch(/^DEFER/);
-        held = Math.min(held, longest);
+      let cost = Number.POSITIVE_INFINITY;
+      // A collection of garbage may fall into one of them.
+      for (let round = 0; round < 10 && cost >= MOST; round++) {
+        const before = processorTime(bridge);
+        const answers = Promise.all([ask(costly, name), ask(neighbour, "a@example.net")]);
+        expect(await answers).toEqual([expect.stringMatching(/^DEFER/), "DUNNO"]);
+        cost = Math.min(cost, processorTime(bridge) - before);
       }
-      expect({ name, isHeld: held >= MOST }).toEqual({ name, isHeld: false });
+      expect({ name, isHeld: cost >= MOST }).toEqual({ name, isHeld: false });
     }
   });
 });
