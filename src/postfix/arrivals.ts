@@ -7,6 +7,7 @@
  * what is read waits; but not for long: 50 ms, or as long as it took to decide what had waited before, so that on a busy
  * machine too at least half of the time is for those that arrive.
  */
+import { noteTurn } from "../time/arrived.ts";
 
 /** Milliseconds that requests wait at most, where deciding takes no time. */
 const LONGEST = 50;
@@ -37,6 +38,7 @@ export class Arrivals {
    * @param more whether it is known that another follows
    */
   note(more: boolean): void {
+    noteTurn();
     this.#brought = true;
     this.#more = more;
     if (!this.underway) {

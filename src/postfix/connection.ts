@@ -15,6 +15,7 @@ import type { Readable, Writable } from "node:stream";
 import { isSendable } from "../model/action.ts";
 import type { MaybePromise } from "../model/maybe-promise.ts";
 import type { PolicyRequest } from "../model/request.ts";
+import { arrivedAt } from "../time/arrived.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { Attributes } from "./attributes.ts";
 import { isMalformed, type Malformed, type ParserLimits, PolicyParser } from "./parser.ts";
@@ -144,7 +145,7 @@ export class PolicyConnection {
   #onData(chunk: Buffer): void {
     if (this.#finishing || this.#ended) return;
     this.#parser.push(chunk);
-    this.#advance();
+    this.#advance(arrivedAt());
     if (this.#parser.buffered > MOST_WAITING && this.#isWaiting()) this.#input.pause();
   }
 
@@ -166,10 +167,15 @@ export class PolicyConnection {
     this.#advance();
   }
 
-  /** Goes on as far as possible: until a request must be waited for, its decision, or the client. */
-  #advance(): void {
+  /**
+   * Goes on as far as possible: until a request must be waited for, its decision, or the client.
+   *
+   * @param since when what has just been read was there, by `performance.now()`
+   */
+  #advance(since?: number): void {
+    let startedAt = since;
     if (this.#context.arrivals.underway) {
-      this.hold();
+      this.hold(since);
       this.#flush();
       return;
     }
@@ -182,7 +188,9 @@ export class PolicyConnection {
       }
       this.#stopTimer();
       if (isMalformed(next)) this.#refuse(next);
-      else this.#decide(next);
+      else this.#decide(next, startedAt);
+      // The next one's time begins when this one is answered.
+      startedAt = undefined;
       if (this.#gathered.length > MOST_GATHERED) this.#flush();
     }
     this.#flush();
@@ -203,13 +211,13 @@ export class PolicyConnection {
     if (this.#input.isPaused()) this.#input.resume();
   }
 
-  #decide(attributes: Attributes): void {
+  #decide(attributes: Attributes, since = performance.now()): void {
     const context = this.#context;
     context.requests += 1;
     const request: PolicyRequest = {
       id: randomUUID(),
       time: Date.now(),
-      startedAt: this.#heldSince ?? performance.now(),
+      startedAt: this.#heldSince ?? since,
       attributes,
       listener: context.listener,
       recipients: this.#recipients.of(attributes),

@@ -10,6 +10,7 @@
  * anybody has. So a timer may be given leeway: when those that are due with it are as many as can be dealt with, it
  * comes earlier, into a slot that has room.
  */
+import { noteTurn } from "./arrived.ts";
 
 const RESOLUTION = 5;
 const SLOTS = 1024;
@@ -100,6 +101,7 @@ export abstract class Timer {
   }
 
   static readonly #sweep = (): void => {
+    noteTurn();
     Timer.#expire();
     if (Timer.#waiting > 0) setTimeout(Timer.#sweep, RESOLUTION);
     else Timer.#sweeping = false;

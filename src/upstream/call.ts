@@ -14,7 +14,7 @@ import { Attempt, type AttemptOwner, type AttemptTarget } from "./attempt.ts";
 import type { Authenticator, AuthHeaders } from "./auth.ts";
 import { type CallHeaders, namedTexts } from "./headers.ts";
 import type { Circuit, Permit } from "./limits/circuit.ts";
-import type { Limiter } from "./limits/limiter.ts";
+import type { Limiter, Outcome } from "./limits/limiter.ts";
 import type { Trace } from "./options.ts";
 import { type Retried, type RetryOptions, retry } from "./retry.ts";
 import { isRetryable, retryAfter } from "./retryable.ts";
@@ -207,7 +207,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 
   onReply(reply: UpstreamReply, milliseconds: number): void {
-    this.#release(SAYS_TOO_MUCH.has(reply.status) ? "dropped" : milliseconds);
+    this.#release(SAYS_TOO_MUCH.has(reply.status) ? "refused" : milliseconds);
     this.#status = reply.status;
     this.#trace?.onReply(this.#attempts, reply, milliseconds);
     let answer: T | Failure | Promise<T | Failure>;
@@ -241,8 +241,8 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 
   onFailure(failure: Failure, milliseconds: number, asked: boolean): void {
-    const dropped = failure.cause === "timeout" && failure.blameless !== true;
-    this.#release(dropped ? "dropped" : "unknown");
+    const silent = failure.cause === "timeout" && failure.blameless !== true;
+    this.#release(silent ? { silentFor: milliseconds } : "unknown");
     this.#trace?.onFailure(this.#attempts, failure, milliseconds);
     if (failure.blameless === true) this.#permit!.interrupted(failure.detail);
     else if (failure.cause === "bad_reply") this.#permit!.succeeded();
@@ -250,8 +250,8 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     this.#end(failure);
   }
 
-  #release(outcome: number | "dropped" | "unknown"): void {
-    const blamed = outcome === "dropped" ? this.#asker.blamed : NOBODY;
+  #release(outcome: Outcome): void {
+    const blamed = typeof outcome === "number" || outcome === "unknown" ? NOBODY : this.#asker.blamed;
     this.#context.limiter.release(this.#subject, outcome, blamed);
   }
 

@@ -4,7 +4,8 @@
  * Nobody waits past the point from which the call could not end in time: when the service takes less than
  * it is given, a line that is served at the very end of everyone's deadline would answer no one. Nor does anybody begin
  * to wait in a line that, as it moves, is too long for that; so the line is never longer than what the service can
- * take within a deadline, whatever comes.
+ * take within a deadline, whatever comes. Who has waited too long by the time that there is a slot is left in peace until
+ * his time is up: so a service that says nothing is not asked again by all of the line, when their answers are due.
  *
  * Nobody can use up what is there for all. Where somebody else has asked lately, one subject gets another slot only
  * as long as it holds fewer than are free: one alone gets half of them, two a third each, and some are always left for who
@@ -17,6 +18,7 @@ import { Allowance } from "./allowance.ts";
 import { DrainRate } from "./drain-rate.ts";
 import { GradientLimit } from "./gradient-limit.ts";
 import { Neighbours } from "./neighbours.ts";
+import { Silence } from "./silence.ts";
 import { Tenant, Turns, Waiter, type WaiterOwner } from "./turns.ts";
 
 /** The weight of a new observation, as in TCP's round-trip estimate (RFC 6298 §2), where the 4 comes from, too. */
@@ -36,10 +38,17 @@ const OWN_MAKING = 1 / 4;
 const MOST_DROPPED = 3;
 const DROPPED_WINDOW = 10_000;
 
+/**
+ * How a call ended: the milliseconds that it took, that it got and no reply came in them, a reply that says that there is too
+ * much, or something that says nothing of the service.
+ */
+export type Outcome = number | { readonly silentFor: number } | "refused" | "unknown";
+
 export class Limiter implements WaiterOwner {
   readonly #fixed: number;
   readonly #gradient: GradientLimit | null;
   readonly #drainRate = new DrainRate();
+  readonly #silence = new Silence();
   readonly #neighbours = new Neighbours(LATELY);
   readonly #dropped = new Allowance(MOST_DROPPED, DROPPED_WINDOW);
   /** Those with a call that has a slot, or waits for one. */
@@ -59,9 +68,9 @@ export class Limiter implements WaiterOwner {
     return this.#gradient === null ? this.#fixed : this.#gradient.current;
   }
 
-  /** What a call is expected to take, in milliseconds; 0 before the first was seen. */
+  /** What a call is expected to take at least, in milliseconds; 0 before the first was seen. */
   get expectedLatency(): number {
-    return this.#latency + 4 * this.#deviation;
+    return Math.max(this.#latency + 4 * this.#deviation, this.#silence.least);
   }
 
   /** Slots taken, those who wait for one, and how many there are. */
@@ -102,17 +111,15 @@ export class Limiter implements WaiterOwner {
       return false;
     }
     return new Promise((resolve) =>
-      this.#enqueue(new Waiter(this, tenant, resolve, now + patience, deadline.leeway)),
+      this.#enqueue(new Waiter(this, tenant, resolve, deadline, now + patience)),
     );
   }
 
   /**
-   * @param outcome how long the call took, in milliseconds; or how it ended otherwise
-   * @param blamed whose failures these are, if it was dropped
+   * @param blamed whose failures these are, if it had no reply, or was refused
    */
-  release(subject: string, outcome: number | "dropped" | "unknown", blamed: readonly string[]): void {
-    if (this.#gradient !== null && outcome !== "unknown") this.#adapt(this.#gradient, outcome, blamed);
-    if (typeof outcome === "number") this.#observe(outcome);
+  release(subject: string, outcome: Outcome, blamed: readonly string[]): void {
+    if (outcome !== "unknown") this.#learn(outcome, blamed);
     const tenant = this.#tenant(subject);
     tenant.held--;
     this.#inFlight--;
@@ -121,11 +128,20 @@ export class Limiter implements WaiterOwner {
     this.#forgetIdle(tenant);
   }
 
-  #adapt(gradient: GradientLimit, outcome: number | "dropped", blamed: readonly string[]): void {
+  #learn(outcome: Exclude<Outcome, "unknown">, blamed: readonly string[]): void {
+    const latency = typeof outcome === "number" ? outcome : null;
+    if (this.#gradient !== null) this.#adapt(this.#gradient, latency, blamed);
+    if (latency !== null) this.#observe(latency);
+    if (typeof outcome === "object") this.#silence.count(outcome.silentFor);
+    else this.#silence.end();
+  }
+
+  /** @param latency null where the call was dropped */
+  #adapt(gradient: GradientLimit, latency: number | null, blamed: readonly string[]): void {
     const now = performance.now();
     // With calls that wait all slots are in use, also where some are kept for others.
     const inUse = this.#waiting > 0 ? Math.max(this.#inFlight, this.#limit) : this.#inFlight;
-    if (outcome !== "dropped") gradient.observe(outcome, inUse, now);
+    if (latency !== null) gradient.observe(latency, inUse, now);
     else if (this.#dropped.take(blamed, now)) gradient.observe(null, inUse, now);
   }
 
@@ -136,6 +152,10 @@ export class Limiter implements WaiterOwner {
       if (tenant === null) return;
       const waiter = tenant.first!;
       this.#leave(waiter);
+      if (waiter.deadline.end - now < this.#silence.least) {
+        this.#forgetIdle(tenant);
+        continue;
+      }
       if (tenant.first !== null) this.#turns.toTheEnd(tenant);
       this.#take(tenant);
       this.#drainRate.count(now);
@@ -149,7 +169,7 @@ export class Limiter implements WaiterOwner {
   }
 
   #hasRoom({ subject, held }: Tenant, now: number): boolean {
-    const free = this.#limit - this.#inFlight;
+    const free = Math.min(this.#limit, this.#silence.most) - this.#inFlight;
     return free > 0 && (held < free || !this.#isShared(subject, now));
   }
 
@@ -192,6 +212,7 @@ export class Limiter implements WaiterOwner {
   #leave(waiter: Waiter): void {
     const { tenant } = waiter;
     this.#waiting--;
+    waiter.inLine = false;
     tenant.remove(waiter);
     if (tenant.first === null) this.#turns.remove(tenant);
   }

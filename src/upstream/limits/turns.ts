@@ -2,6 +2,7 @@
  * Who waits for a slot: a line for each subject, and the subjects in the order in which it is their turn. All of it is pointers,
  * so that whoever gives up leaves from wherever he stands.
  */
+import type { Deadline } from "../../time/deadline.ts";
 import { Timer } from "../../time/timer.ts";
 
 /** Told of one whose time is up, who is still in line. */
@@ -81,23 +82,28 @@ export class Turns {
 
 export class Waiter extends Timer {
   readonly tenant: Tenant;
+  readonly deadline: Deadline;
+  /** Not once it has a slot, or will get none. */
+  inLine = true;
   ahead: Waiter | null = null;
   behind: Waiter | null = null;
   readonly #owner: WaiterOwner;
   readonly #resolve: (granted: boolean) => void;
 
+  /** @param until by performance.now() */
   constructor(
     owner: WaiterOwner,
     tenant: Tenant,
     resolve: (granted: boolean) => void,
+    deadline: Deadline,
     until: number,
-    leeway: number,
   ) {
     super();
     this.#owner = owner;
     this.tenant = tenant;
     this.#resolve = resolve;
-    this.startTimer(until, leeway);
+    this.deadline = deadline;
+    this.startTimer(until, deadline.leeway);
   }
 
   grant(): void {
@@ -106,7 +112,7 @@ export class Waiter extends Timer {
   }
 
   protected override onTime(): void {
-    this.#owner.giveUp(this);
+    if (this.inLine) this.#owner.giveUp(this);
     this.#resolve(false);
   }
 }

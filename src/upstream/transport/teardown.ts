@@ -4,6 +4,7 @@
  * To end one takes longer than to give an answer, and calls are given up by the hundred in the moment in which
  * their answers are due: those go first.
  */
+import { noteTurn } from "../../time/arrived.ts";
 
 interface Ending {
   destroy(): void;
@@ -21,6 +22,7 @@ export function endSoon(ending: Ending): void {
 }
 
 function endSome(): void {
+  noteTurn();
   const until = performance.now() + SLICE;
   for (const ending of waiting) {
     waiting.delete(ending);
