@@ -21,7 +21,7 @@ const CUT_BEGINNING = 8;
 const CUT = /["'%&\\\xe2]/;
 /** Text in JSON in a line of JSON, of a URL in XML. */
 const MOST_DECODINGS = 3;
-/** Whether there is anything that decoding would change, or that is more than one byte. */
+/** Whether there is nothing that decoding would change, or that is more than one byte. */
 const PLAIN = /^[^%&\\\u0080-\uffff]*$/;
 const BASE64_CHARACTER = /[a-z0-9+/_-]/;
 
@@ -76,6 +76,7 @@ export class Masker {
   /** `text` with `***` for every secret in it. */
   readonly mask = (text: string): string => {
     if (this.#forms.size === 0) return text;
+    if (!this.#holdsAny(text)) return text;
     const found = PLAIN.test(text)
       ? this.#find({ bytes: text.toLowerCase(), places: null })
       : this.#findDecoding(text);
@@ -88,6 +89,25 @@ export class Masker {
     const half = Math.max(CUT_BEGINNING, Math.ceil(text.length / 2));
     const seed = text.slice(0, Math.min(half, TELLING_BEGINNING));
     this.#forms.set(`${text}\0${beside.before}${beside.after}`, { ...beside, text, seed });
+  }
+
+  /** Whether there is anything to be found; where it stands is of no account yet, for nearly every line holds nothing. */
+  #holdsAny(text: string): boolean {
+    if (PLAIN.test(text)) return this.#isIn(text);
+    let bytes = latin1s(text);
+    for (let decodings = 0; !this.#isIn(bytes); decodings++) {
+      if (decodings === MOST_DECODINGS || !BEGINS_ESCAPE.test(bytes)) return false;
+      const next = bytes.replace(ESCAPES, (...match) => meaning(match));
+      if (next.length === bytes.length) return false;
+      bytes = next;
+    }
+    return true;
+  }
+
+  #isIn(bytes: string): boolean {
+    const lower = bytes.toLowerCase();
+    for (const { text } of this.#forms.values()) if (lower.includes(text)) return true;
+    return false;
   }
 
   #findDecoding(text: string): Range[] {
@@ -161,6 +181,7 @@ function latin1(character: string): string {
 
 const ESCAPES =
   /%([0-9a-f]{2})|&#x0*([0-9a-f]{1,6});|&#0*([0-9]{1,7});|&(amp|lt|gt|quot|apos);|((?:\\u[0-9a-f]{4})+)|\\x([0-9a-f]{2})|\\(["'\\/bfnrt])/gi;
+const BEGINS_ESCAPE = /[%&\\]/;
 const NAMED: Readonly<Record<string, string>> = {
   amp: "&",
   lt: "<",
@@ -195,17 +216,29 @@ function decoded({ bytes, places }: View): View {
   return { bytes: pieces.join(""), places: from };
 }
 
-function meaning([whole, percent, hexadecimal, decimal, named, units, hex, short]: RegExpExecArray): string {
+/** @param match of ESCAPES, with its groups */
+function meaning([
+  whole,
+  percent,
+  hexadecimal,
+  decimal,
+  named,
+  units,
+  hex,
+  short,
+]: readonly string[]): string {
   const byte = percent ?? hex;
   if (byte !== undefined) return String.fromCharCode(Number.parseInt(byte, 16));
   if (units !== undefined) {
     return latin1s(
-      String.fromCharCode(...(units.match(/[0-9a-f]{4}/gi) ?? []).map((unit) => Number.parseInt(unit, 16))),
+      units.replace(/\\u([0-9a-f]{4})/gi, (_, unit: string) =>
+        String.fromCharCode(Number.parseInt(unit, 16)),
+      ),
     );
   }
   if (hexadecimal !== undefined || decimal !== undefined) {
     const code = hexadecimal === undefined ? Number(decimal) : Number.parseInt(hexadecimal, 16);
-    return code <= 0x10ffff ? latin1s(String.fromCodePoint(code)) : whole;
+    return code <= 0x10ffff ? latin1s(String.fromCodePoint(code)) : (whole ?? "");
   }
   const name = (named ?? short ?? "").toLowerCase();
   return NAMED[name] ?? name;

@@ -49,7 +49,7 @@ interface XmlAttribute {
 export const XML_LIMIT = 65_536;
 
 const MAX_DEPTH = 100;
-/** Of the limit, for each tag, comment or the like: parsing takes its time for these, not for text. */
+/** Of the limit, for each tag, comment, attribute or the like: parsing takes its time for these, not for text. */
 const BYTES_PER_TAG = 13;
 const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
 
@@ -104,7 +104,7 @@ export function parseXml(text: string, limit = XML_LIMIT, withSource = false): X
     throw new XmlError(`${msg} (line ${line})`, { line, column: Math.max(col ?? 1, 1) });
   }
   const roots = parseNodes(text, withSource ? newParser(true) : xmlParser()).map((node) =>
-    elementOf(node, NO_PREFIXES),
+    elementOf(node, new Map(KNOWN_PREFIXES)),
   );
   const root = roots[0];
   if (roots.length !== 1 || root === undefined) throw new XmlError("it must have exactly one root element");
@@ -125,7 +125,9 @@ function parseNodes(text: string, parser: XMLParser): ParsedNode[] {
 function limitTags(text: string, most: number): void {
   let tags = 0;
   for (let at = text.indexOf("<"); at !== -1; at = text.indexOf("<", at + 1)) tags++;
-  if (tags > most) throw new XmlError(`it holds more than ${most} tags`);
+  const attribute = /=\s*["']/g;
+  if (tags <= most) while (attribute.test(text)) tags++;
+  if (tags > most) throw new XmlError(`it holds more than ${most} tags and attributes`);
 }
 
 /** `<!DOCTYPE` and the like, outside comments, CDATA and processing instructions. */
@@ -141,21 +143,24 @@ function refuseDeclarations(text: string): void {
   }
 }
 
-type Prefixes = ReadonlyMap<string, string>;
-const NO_PREFIXES: Prefixes = new Map([
+/** Namespaces by prefix, as they are declared where the walk is: to copy them for each element would take for ever. */
+type Prefixes = Map<string, string>;
+const KNOWN_PREFIXES: ReadonlyMap<string, string> = new Map([
   ["", ""],
   ["xml", XML_NAMESPACE],
 ]);
 
-function elementOf(node: ParsedNode, outer: Prefixes): XmlElement {
+function elementOf(node: ParsedNode, prefixes: Prefixes): XmlElement {
   const attributes: [name: string, value: string][] = [];
-  let prefixes = outer;
+  /** What the element's own declarations stand in front of. */
+  const outer: [prefix: string, namespace: string | undefined][] = [];
   for (const [key, raw] of Object.entries((node[ATTRIBUTES] ?? {}) as Record<string, string>)) {
     const name = key.slice(ATTRIBUTE.length);
     const value = decodeReferences(raw);
     if (name === "xmlns" || name.startsWith("xmlns:")) {
-      if (prefixes === outer) prefixes = new Map(outer);
-      (prefixes as Map<string, string>).set(name.slice("xmlns:".length), value);
+      const prefix = name.slice("xmlns:".length);
+      outer.push([prefix, prefixes.get(prefix)]);
+      prefixes.set(prefix, value);
     } else {
       attributes.push([name, value]);
     }
@@ -170,7 +175,13 @@ function elementOf(node: ParsedNode, outer: Prefixes): XmlElement {
     children: childrenOf(node[key] as ParsedNode[], prefixes),
   };
   const offset = offsetOf(node);
-  return offset === undefined ? element : { ...element, source: { offset, prefixes } };
+  const known =
+    offset === undefined ? element : { ...element, source: { offset, prefixes: new Map(prefixes) } };
+  for (const [prefix, namespace] of outer) {
+    if (namespace === undefined) prefixes.delete(prefix);
+    else prefixes.set(prefix, namespace);
+  }
+  return known;
 }
 
 /** Known to a parser that was told to keep it. */

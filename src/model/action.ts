@@ -39,6 +39,8 @@ export const REPLY_VERBS: ReadonlySet<string> = new Set([
 
 /** Postfix cuts its whole reply at 510 bytes, its own words included. */
 const LONGEST_TEXT = 400;
+/** Characters of a text that are looked at: those of one that is all line breaks fill no reply, and take others' time. */
+const MOST_LOOKED_AT = 65_536;
 const REPLY_CODE = /^[45]\d\d$/;
 const REFUSING_VERBS: ReadonlySet<string> = new Set(["REJECT", "DEFER", "DEFER_IF_PERMIT"]);
 /** Control characters (C0, DEL, C1), the line and paragraph separators, and half of a surrogate pair. */
@@ -139,6 +141,7 @@ function argumentProblem(verb: string, text: string): string | undefined {
 export function sanitizeText(text: string): string {
   if (text.length <= LONGEST_TEXT && /^(?:[!-~][ -~]*)?$/.test(text) && !text.endsWith(" ")) return text;
   const line = text
+    .slice(0, MOST_LOOKED_AT)
     .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
     .replace(/\p{Cs}/gu, "\ufffd")
     .trim();

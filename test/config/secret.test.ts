@@ -98,4 +98,23 @@ describe("Masker", () => {
     slow.mask(`${"b".repeat(999)}d`.repeat(100));
     expect(performance.now() - begin).toBeLessThan(3000);
   });
+
+  it("passes over a line of escapes, however long", () => {
+    expect(masker.mask("\\u0061".repeat(200_000))).toHaveLength(1_200_000);
+  });
+
+  it("looks at an ordinary line little longer for a letter or an escape in it", () => {
+    const line = `{"sender":"mail@example.net","detail":"${"no complete reply from the service ".repeat(15)}"}`;
+    const times = [line, line.replace("mail", "müller"), line.replace("mail", "a%20b")].map((each) => {
+      let best = Number.POSITIVE_INFINITY;
+      for (let round = 0; round < 20; round++) {
+        const begin = performance.now();
+        for (let count = 0; count < 500; count++) masker.mask(each);
+        best = Math.min(best, performance.now() - begin);
+      }
+      return best;
+    });
+    const [plain, ...others] = times;
+    expect(Math.max(...others)).toBeLessThan(12 * plain!);
+  });
 });

@@ -105,6 +105,15 @@ describe("a list that is far longer than there are steps", () => {
 });
 
 describe("the expressions over one reply", () => {
+  it.each(["json(body.text)", "urlencode(body.text)"])(
+    "may write a long text, not again and again: %s",
+    (write) => {
+      expect(run(`${write} == ""`, variables(BODY))).toBe(false);
+      const again = `${write} == "" || ${write} == "a" || ${write} == "b"`;
+      expect(() => run(again, variables(BODY))).toThrow(TOO_MANY);
+    },
+  );
+
   const once = compileExpression("body.items.filter(i, i.endsWith('x') || i.startsWith('y')).size()", SCOPE);
   it("share their steps, and those over another have their own", () => {
     const given = variables(BODY);

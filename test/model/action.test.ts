@@ -113,6 +113,19 @@ describe("text for an action", () => {
     expect(text).not.toContain("\ufffd");
   });
 
+  it("is not looked at to its end where it is far too long", () => {
+    const timeOf = (times: number) => {
+      let best = Number.POSITIVE_INFINITY;
+      for (let round = 0; round < 5; round++) {
+        const begin = performance.now();
+        sanitizeText("a\r\n".repeat(times));
+        best = Math.min(best, performance.now() - begin);
+      }
+      return best;
+    };
+    expect(timeOf(350_000)).toBeLessThan(6 * timeOf(22_000));
+  });
+
   it("is left as it is when it is clean already", () => {
     const clean = sanitizeText("grüße\n".repeat(100));
     expect(sanitizeText(clean)).toBe(clean);

@@ -5,6 +5,8 @@ import { caller, rawService } from "./harness.ts";
 const DEADLINE = 800;
 const SLOTS = 40;
 const MANY = 8 * SLOTS;
+/** For those that must be answered. */
+const PATIENCE = 5000;
 
 /** Counts calls, and replies as long as it is told to. */
 async function service() {

@@ -13,7 +13,8 @@ const MAPPING = `
 request: { method: POST, path: /check, json: { sender: "\${sender}" } }
 response:
   - { when: 'list(body.?items).exists(i, list(body.?items).exists(j, i == j + "x"))', action: REJECT }
-  - { when: body.allowed == true, action: DUNNO }
+  - { when: body != null && body.allowed == true, action: DUNNO }
+  - { when: status == 200, action: "REJECT \${text}" }
 `;
 
 export const hostile: Line = {

@@ -25,16 +25,24 @@ function permit(response: ServerResponse): void {
 const filled = (size: number, begin: string, filling: string, end: string): string =>
   begin + filling.repeat(Math.floor((size - begin.length - end.length) / filling.length)) + end;
 const KIB = 1024;
+const declarations = (count: number) => Array.from({ length: count }, (_, n) => `xmlns:p${n}="u"`).join(" ");
 const items = (count: number) =>
   JSON.stringify({ items: Array.from({ length: count }, (_, n) => `item${n}`) });
 
+/** The costliest of what the limits of values and tags let pass. */
 const HOSTILE: readonly (readonly [type: string, body: string])[] = [
   ["application/json", items(2_000)],
-  ["application/json", items(20_000)],
-  ["application/json", filled(256 * KIB, '{"constructor":[0', ',{"a":1}', "]}")],
+  ["application/json", items(18_000)],
+  ["application/json", filled(256 * KIB, '{"constructor":[0', ',{"abcdefg":1234}', "]}")],
   ["application/json", filled(256 * KIB, '{"n":9007199254740993,"a":[0', ',"abcdefg"', "]}")],
-  ["text/xml", filled(64 * KIB, "<items>", "<item>a</item>", "</items>")],
-  ["text/xml", filled(64 * KIB, "<r>", '<a b="" c="" d="" e=""/>', "</r>")],
+  [
+    "application/json",
+    JSON.stringify(Array.from({ length: 10_000 }, (_, n) => ({ [`k${n}`]: 1, x: "abcd" }))),
+  ],
+  ["text/xml", filled(64 * KIB, "<items>", "<item>abcdefghijkl</item>", "</items>")],
+  ["text/xml", filled(64 * KIB, "<r>", '<a b="abcdefgh" c="abcdefgh" d="abcdefgh"/>', "</r>")],
+  ["text/xml", filled(64 * KIB, `<r ${declarations(1_800)}>`, '<a xmlns:z="abcdefghijk"/>', "</r>")],
+  ["text/plain", filled(1024 * KIB, "", "a\r\n", "")],
 ];
 let calls = 0;
 

@@ -158,7 +158,7 @@ describe("what `auto` has found", () => {
       for (let n = 0; n < 12; n++) {
         ask("a");
         await new Promise((resolve) => setTimeout(resolve, 105));
-        limiter.release("a", "dropped", blamed(n));
+        limiter.release("a", "refused", blamed(n));
       }
       return limiter.report.limit;
     };
