@@ -91,7 +91,7 @@ export class Masker {
     this.#forms.set(`${text}\0${beside.before}${beside.after}`, { ...beside, text, seed });
   }
 
-  /** Whether there is anything to be found; where it stands is of no account yet, for nearly every line holds nothing. */
+  /** Whether there may be anything to be found; where it stands is of no account yet, for nearly every line holds nothing. */
   #holdsAny(text: string): boolean {
     if (PLAIN.test(text)) return this.#isIn(text);
     let bytes = latin1s(text);
@@ -106,7 +106,7 @@ export class Masker {
 
   #isIn(bytes: string): boolean {
     const lower = bytes.toLowerCase();
-    for (const { text } of this.#forms.values()) if (lower.includes(text)) return true;
+    for (const { seed } of this.#forms.values()) if (lower.includes(seed)) return true;
     return false;
   }
 

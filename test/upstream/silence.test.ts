@@ -5,8 +5,6 @@ import { caller, rawService } from "./harness.ts";
 const DEADLINE = 800;
 const SLOTS = 40;
 const MANY = 8 * SLOTS;
-/** For those that must be answered. */
-const PATIENCE = 5000;
 
 /** Counts calls, and replies as long as it is told to. */
 async function service() {
@@ -35,7 +33,11 @@ describe("a service that says nothing", () => {
 
   it("is asked by a few at a time then, and by all again with its first reply", async () => {
     const { url, state } = await service();
-    const { call, upstream } = caller(url, { maxInFlight: 500, timeout: DEADLINE });
+    const { call, upstream } = caller(url, {
+      maxInFlight: 500,
+      timeout: DEADLINE,
+      retry: { attempts: 5, backoff: 5, maxBackoff: 20 },
+    });
     await Promise.all(Array.from({ length: 60 }, () => call({}, DEADLINE)));
     expect(state.calls).toBe(60);
     const silent = Array.from({ length: MANY }, () => call({}, DEADLINE));
@@ -44,7 +46,7 @@ describe("a service that says nothing", () => {
     await Promise.all(silent);
 
     state.replies = true;
-    const answered = await Promise.all(Array.from({ length: MANY }, () => call({}, 3000)));
+    const answered = await Promise.all(Array.from({ length: MANY }, () => call({}, 6000)));
     expect(answered.filter(({ answer }) => "body" in answer)).toHaveLength(MANY);
     state.replies = false;
     const next = Array.from({ length: MANY }, () => call({}, DEADLINE));
