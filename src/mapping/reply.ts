@@ -113,7 +113,7 @@ export class ReplyView {
     if (this.#reply.body.length > limit) this.#tooLarge("XML", limit, "max_xml_size");
     try {
       const root = parseXml(text, limit);
-      return openEnvelope(root) ?? { body: xmlMembers([root]), fault: null };
+      return openEnvelope(root, limit) ?? { body: xmlMembers([root]), fault: null };
     } catch (error) {
       if (error instanceof XmlError) this.#fail(`the reply is not readable as XML: ${error.message}`);
       throw error;

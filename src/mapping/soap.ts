@@ -4,7 +4,8 @@
  * Told by the namespaces, not by the prefixes. What is no envelope gives null.
  */
 import { SOAP_NAMESPACES } from "./render/envelope.ts";
-import { type XmlElement, XmlError } from "./xml.ts";
+import { withoutEncoding } from "./soap-encoding.ts";
+import { XML_LIMIT, type XmlElement, XmlError } from "./xml.ts";
 import { trimXml, type XmlValue, xmlMembers, xmlTree } from "./xml-tree.ts";
 
 const { "1.1": SOAP_11, "1.2": SOAP_12 } = SOAP_NAMESPACES;
@@ -33,10 +34,17 @@ export function envelopeBody(root: XmlElement): XmlElement | undefined {
   return onlyChild(root, "Body", root.namespace);
 }
 
-/** What is inside an envelope's Body; null if `root` is no SOAP envelope, or one without Body. */
-export function openEnvelope(root: XmlElement): SoapBody | null {
-  const body = envelopeBody(root);
-  if (body === undefined) return null;
+/**
+ * What is inside an envelope's Body, references of SOAP encoding resolved; null if `root` is no SOAP envelope, or one
+ * without Body.
+ *
+ * @param limit of the document, in characters
+ * @throws XmlError
+ */
+export function openEnvelope(root: XmlElement, limit = XML_LIMIT): SoapBody | null {
+  const encoded = envelopeBody(root);
+  if (encoded === undefined) return null;
+  const body = withoutEncoding(root, encoded, limit);
   const fault = onlyChild(body, "Fault", root.namespace);
   return { body: xmlMembers(body.children), fault: fault === undefined ? null : faultOf(fault) };
 }

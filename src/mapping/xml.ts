@@ -48,9 +48,9 @@ interface XmlAttribute {
 /** In bytes: parsing this much takes about as long as a garbage collection, and holds up nobody. */
 export const XML_LIMIT = 65_536;
 
-const MAX_DEPTH = 100;
+export const MAX_DEPTH = 100;
 /** Of the limit, for each tag, comment, attribute or the like: parsing takes its time for these, not for text. */
-const BYTES_PER_TAG = 13;
+export const BYTES_PER_TAG = 13;
 const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
 
 // A name in front of which `=` stands cannot be one that the parser refuses (`constructor`) or renames (`toString`).
