@@ -12,6 +12,7 @@ import type { UpstreamRequest } from "../model/exchange.ts";
 import { isPlainObject } from "../model/plain-object.ts";
 import { excerpt } from "../text/excerpt.ts";
 import { oneLine } from "../text/one-line.ts";
+import { SOAP_NAMESPACES } from "./render/envelope.ts";
 import type { ExampleDefinition } from "./schema.ts";
 import { envelopeBody } from "./soap.ts";
 import { parseXml, type XmlElement, XmlError } from "./xml.ts";
@@ -57,7 +58,10 @@ function* comparisons(expected: Expectation, call: UpstreamRequest): Iterable<Co
   if (expected.json !== undefined) yield ["json", expected.json, parsedJson(call.body)];
   if (expected.text !== undefined) yield ["text", expected.text, call.body];
   if (expected.xml !== undefined) yield ["xml", documentText(expected.xml), documentText(call.body ?? "")];
-  if (expected.soap !== undefined) yield ["soap", fragmentText(expected.soap), soapText(call.body ?? "")];
+  if (expected.soap !== undefined) {
+    const { namespace, text } = soapText(call.body ?? "");
+    yield ["soap", fragmentText(expected.soap, namespace), text];
+  }
 }
 
 function splitOnce(text: string, separator: string): [string, string | null] {
@@ -98,15 +102,22 @@ function documentText(text: string): unknown {
   return readable(() => canonical(parseXml(text)));
 }
 
-function fragmentText(text: string): unknown {
-  return readable(() => canonicalChildren(parseXml(`<fragment ${DECLARATIONS}>${text}</fragment>`)));
+/** @param namespace of `soap:`, which the pieces of an envelope may use, too */
+function fragmentText(text: string, namespace: string): unknown {
+  const open = `<fragment ${DECLARATIONS} xmlns:soap=${JSON.stringify(namespace)}>`;
+  return readable(() => canonicalChildren(parseXml(`${open}${text}</fragment>`)));
 }
 
-function soapText(text: string): unknown {
-  return readable(() => {
-    const body = envelopeBody(parseXml(text));
-    return body === undefined ? "(no SOAP envelope)" : canonicalChildren(body);
+function soapText(text: string): { readonly namespace: string; readonly text: unknown } {
+  let namespace = SOAP_NAMESPACES["1.1"];
+  const shown = readable(() => {
+    const envelope = parseXml(text);
+    const body = envelopeBody(envelope);
+    if (body === undefined) return "(no SOAP envelope)";
+    namespace = envelope.namespace;
+    return canonicalChildren(body);
   });
+  return { namespace, text: shown };
 }
 
 function readable(read: () => string): string {

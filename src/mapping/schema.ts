@@ -101,6 +101,7 @@ const parameter = z.union([
 
 export const mappingSchema = z.strictObject({
   description: z.string().optional(),
+  product: z.string().optional(),
   parameters: z
     .record(
       z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a parameter's name is made of letters, digits and _"),

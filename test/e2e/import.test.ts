@@ -19,7 +19,7 @@ import {
   startNodeSoapServer,
   startPhp,
   startPhpSoapServer,
-} from "../support/soapservers.ts";
+} from "../support/soap/servers.ts";
 import { freePort } from "../support/temporary.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../import/wsdl");

@@ -1,6 +1,7 @@
 /**
- * SOAP services that are not ours answer: PHP's SoapServer and the npm package `soap`, in 1.1 and 1.2. The
- * shipped mapping is used as it stands, and copied and changed as its users would.
+ * SOAP services that are not ours answer, in 1.1 and 1.2: document/literal on PHP's SoapServer, the npm package `soap`
+ * and Spyne, rpc/encoded on Apache Axis 1.4, SOAP::Lite and PHP's SoapServer. The shipped mappings are used as they
+ * stand, and copied and changed as their users would.
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -8,51 +9,113 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "../support/ask.ts";
 import { type Bridge, LOGGED, startBridge } from "../support/bridge.ts";
 import { isMissing } from "../support/requirement.ts";
+import { startAxisServer } from "../support/soap/axis.ts";
 import {
   type SoapServer,
   type SoapVersion,
   startNodeSoapServer,
+  startPhpRpcServer,
   startPhpSoapServer,
-} from "../support/soapservers.ts";
+  startSoapLiteServer,
+  startSpyneServer,
+} from "../support/soap/servers.ts";
 import { freePort } from "../support/temporary.ts";
 
-const shipped = readFileSync(resolve(import.meta.dirname, "../../mappings/soap.yaml"), "utf8");
-
-/** A copy of the shipped mapping, without its examples, for another version of SOAP. */
-function copyFor(version: SoapVersion): string {
-  return shipped.replace(/^examples:.*/ms, "").replace('version: "1.1"', `version: "${version}"`);
+/** A copy of a shipped mapping, without its examples. */
+function copyOf(name: string): string {
+  const shipped = readFileSync(resolve(import.meta.dirname, `../../mappings/${name}.yaml`), "utf8");
+  return shipped.replace(/^examples:.*/ms, "");
 }
 
 /** The same with the rule that takes a Fault for an answer, put before the others. */
-function faultAsAnswer(version: SoapVersion): string {
+function faultAsAnswer(mapping: string, version: SoapVersion): string {
   const code = version === "1.1" ? "Client" : "Sender";
   const rule = `  - when: fault != null && fault.code == "${code}"\n    action: REJECT 5.7.1 \${fault.reason}\n`;
-  return copyFor(version).replace(/^response:\n/m, `response:\n${rule}`);
+  return mapping.replace(/^response:\n/m, `response:\n${rule}`);
 }
 
-/** Each server answers a Fault with the status that it thinks right; a Fault without a rule is trouble. */
-const servers = [
-  {
-    server: "PHP's SoapServer",
-    start: startPhpSoapServer,
-    trouble: "http_5xx",
-    isSkipped: isMissing("php", "tests with PHP's SoapServer"),
-  },
-  { server: "the npm package soap", start: startNodeSoapServer, trouble: "bad_reply", isSkipped: false },
-];
-const cases = servers.flatMap((server) =>
-  (["1.1", "1.2"] as const).map((version) => ({ ...server, version })),
-);
+/** PHP calls what a method returns `return`, wherever nothing describes it. */
+function rpcCopyFor(version: SoapVersion): string {
+  const namespace = "http://www.w3.org/2003/05/soap-encoding";
+  const copy = copyOf("axis").replaceAll("checkReturn", "return").replaceAll(".return", '["return"]');
+  if (version === "1.1") return copy;
+  return copy
+    .replace('version: "1.1"', 'version: "1.2"')
+    .replace("http://schemas.xmlsoap.org/soap/encoding/", namespace);
+}
 
-for (const { server, start, trouble, isSkipped, version } of cases) {
+interface Case {
+  readonly server: string;
+  readonly version: SoapVersion;
+  readonly start: () => Promise<SoapServer>;
+  /** A shipped one by its name, or the text of another. */
+  readonly mapping: string;
+  /** Each server answers a Fault with the status that it thinks right; a Fault without a rule is trouble. */
+  readonly trouble: "http_5xx" | "bad_reply";
+  readonly isSkipped: boolean;
+}
+
+const VERSIONS = ["1.1", "1.2"] as const;
+const noPhp = isMissing("php", "tests with PHP's SoapServer");
+const noSpyne = isMissing("spyne", "tests with Spyne");
+
+const cases: readonly Case[] = [
+  ...VERSIONS.flatMap((version): Case[] => {
+    const mapping = version === "1.1" ? "soap" : "soap12";
+    const common = { version, mapping, trouble: "http_5xx" } as const;
+    return [
+      {
+        ...common,
+        server: "PHP's SoapServer",
+        start: () => startPhpSoapServer(version),
+        isSkipped: noPhp,
+      },
+      { ...common, server: "Spyne", start: () => startSpyneServer(version), isSkipped: noSpyne },
+      {
+        ...common,
+        server: "the npm package soap",
+        start: () => startNodeSoapServer(version),
+        trouble: "bad_reply",
+        isSkipped: false,
+      },
+      {
+        ...common,
+        server: "PHP's SoapServer without a description",
+        start: () => startPhpRpcServer(version),
+        mapping: rpcCopyFor(version),
+        isSkipped: noPhp,
+      },
+    ];
+  }),
+  {
+    server: "Apache Axis 1.4",
+    version: "1.1",
+    start: startAxisServer,
+    mapping: "axis",
+    trouble: "http_5xx",
+    isSkipped: isMissing("axis", "tests with Apache Axis"),
+  },
+  {
+    server: "SOAP::Lite",
+    version: "1.1",
+    start: startSoapLiteServer,
+    // It finds the class by the namespace, and the method by the action.
+    mapping: copyOf("axis").replace('action: ""', "action: urn:example:mail-authorization#check"),
+    trouble: "http_5xx",
+    isSkipped: isMissing("soapLite", "tests with SOAP::Lite"),
+  },
+];
+
+for (const { server, start, mapping, trouble, isSkipped, version } of cases) {
   describe.skipIf(isSkipped)(`${server}, SOAP ${version}`, () => {
+    const isShipped = !mapping.includes("\n");
     let soap: SoapServer;
     let bridge: Bridge;
     let port: number;
     let faultPort: number;
 
     beforeAll(async () => {
-      soap = await start(version);
+      soap = await start();
       port = await freePort();
       faultPort = await freePort();
       bridge = await startBridge({
@@ -61,14 +124,17 @@ for (const { server, start, trouble, isSkipped, version } of cases) {
           services: {
             plain: {
               url: soap.url,
-              mapping: version === "1.1" ? "soap" : "./copy.yaml",
+              mapping: isShipped ? mapping : "./copy.yaml",
               retry: { attempts: 1 },
             },
             faults: { url: soap.url, mapping: "./faults.yaml" },
           },
           routes: [{ when: 'listener == "faults"', service: "faults" }, { service: "plain" }],
         },
-        files: { "copy.yaml": copyFor(version), "faults.yaml": faultAsAnswer(version) },
+        files: {
+          "copy.yaml": isShipped ? "" : mapping,
+          "faults.yaml": faultAsAnswer(isShipped ? copyOf(mapping) : mapping, version),
+        },
       });
     });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "../support/ask.ts";
 import { type Bridge, LOGGED, startBridge } from "../support/bridge.ts";
 import { isMissing } from "../support/requirement.ts";
-import { type SoapServer, startXacmlServer } from "../support/soapservers.ts";
+import { type SoapServer, startXacmlServer } from "../support/soap/servers.ts";
 import { freePort } from "../support/temporary.ts";
 
 const versions = [

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { startDaemon } from "../support/daemon.ts";
 import { JAVA } from "../support/requirement.ts";
-import type { SoapServer, SoapVersion } from "../support/soapservers.ts";
+import type { SoapServer, SoapVersion } from "../support/soap/servers.ts";
 import { freePort, temporaryFolder } from "../support/temporary.ts";
 
 /** A service on Spyne, by a script that is given a port and the version. */

@@ -15,6 +15,8 @@ export interface DaemonOptions {
   readonly command: string;
   readonly parameters: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Its working directory. Default: that of the tests. */
+  readonly cwd?: string;
   /** Resolves when the program is ready to serve; rejects, and is tried again, while it is not. */
   readonly ready: () => Promise<unknown>;
   /** Is given each line of its standard output. */
@@ -29,10 +31,11 @@ export interface Daemon {
 
 /** Starts a program and waits until it is ready. Throws, with what it printed, when it ends before that. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { command, parameters, env = {}, ready, onLine } = options;
+  const { command, parameters, env = {}, cwd, ready, onLine } = options;
   const child = spawn(command, parameters, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
+    ...(cwd !== undefined && { cwd }),
   });
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);

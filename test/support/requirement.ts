@@ -4,6 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { AXIS_FILES } from "./soap/axis.ts";
 
 /** Where Debian keeps the libraries of Java. */
 export const JAVA = "/usr/share/java";
@@ -26,9 +27,13 @@ const REQUIREMENTS = {
     isMet: () => runs("/usr/bin/python3", ["-c", "import spyne, lxml"]),
     remedy: "need Spyne: apt-get install -y python3-spyne python3-lxml",
   },
+  soapLite: {
+    isMet: () => runs("/usr/bin/perl", ["-MSOAP::Lite", "-e", "1"]),
+    remedy: "need SOAP::Lite: apt-get install -y libsoap-lite-perl",
+  },
   axis: {
-    isMet: () => existsSync(`${JAVA}/axis.jar`) && runs("java", ["-version"]),
-    remedy: "need Apache Axis: apt-get install -y libaxis-java default-jre-headless",
+    isMet: () => AXIS_FILES.every((file) => existsSync(file)) && runs("java", ["-version"]),
+    remedy: "need Apache Axis: apt-get install -y libaxis-java libecj-java default-jre-headless",
   },
   prism: {
     isMet: () => process.env.PFXBRIDGE_PRISM !== undefined,

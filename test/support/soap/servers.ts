@@ -1,15 +1,17 @@
 /**
- * Two SOAP servers that are not ours, with the same service on each (authorization.wsdl): PHP's
- * SoapServer and the npm package `soap`. alice@example.net is permitted, fault@example.net gets a Fault,
- * and everyone else is denied with a reason that repeats both addresses.
+ * SOAP servers that are not ours, with the same service on each. alice@example.net is permitted, fault@example.net
+ * gets a Fault, and everyone else is denied with a reason that repeats both addresses.
+ *
+ * Document/literal, as authorization.wsdl describes it: PHP's SoapServer, the npm package `soap` and Spyne.
+ * Rpc/encoded, with objects that are referred to: Apache Axis (axis.ts), SOAP::Lite and PHP's SoapServer.
  */
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join, resolve } from "node:path";
 import { listen } from "soap";
-import { startDaemon } from "./daemon.ts";
-import { freePort, temporaryFolder } from "./temporary.ts";
+import { type DaemonOptions, startDaemon } from "../daemon.ts";
+import { freePort, temporaryFolder } from "../temporary.ts";
 
 export type SoapVersion = "1.1" | "1.2";
 
@@ -19,9 +21,23 @@ export interface SoapServer {
 }
 
 const PATH = "/mail-authorization";
+const FOLDER = import.meta.dirname;
+
+/** A server that is a program: started with its port, and waited for. */
+export async function startServer(
+  options: (port: number) => Omit<DaemonOptions, "ready">,
+  path = PATH,
+): Promise<SoapServer> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}${path}`;
+  // A kept connection would hold a server that serves one at a time.
+  const ready = () => fetch(`${url}?wsdl`, { headers: { connection: "close" } });
+  const daemon = await startDaemon({ ...options(port), ready });
+  return { url, stop: async () => void (await daemon.stop()) };
+}
 
 async function wsdl(version: SoapVersion): Promise<string> {
-  const description = await readFile(join(import.meta.dirname, "authorization.wsdl"), "utf8");
+  const description = await readFile(join(FOLDER, "authorization.wsdl"), "utf8");
   const binding = "http://schemas.xmlsoap.org/wsdl/soap";
   return version === "1.1" ? description : description.replace(`"${binding}/"`, `"${binding}12/"`);
 }
@@ -33,34 +49,62 @@ export async function startPhpSoapServer(version: SoapVersion): Promise<SoapServ
 
 /** The same with a PDP of XACML in SAML (xacml.php): the sender says what it answers. */
 export async function startXacmlServer(version: "2.0" | "3.0"): Promise<SoapServer> {
-  const description = join(import.meta.dirname, version === "3.0" ? "xacml3.wsdl" : "xacml2.wsdl");
+  const description = join(FOLDER, version === "3.0" ? "xacml3.wsdl" : "xacml2.wsdl");
   return startPhp("xacml.php", await readFile(description, "utf8"), { XACML_VERSION: version });
 }
 
-/** @param script in this folder, or an absolute path */
+/**
+ * A script on PHP's SoapServer; it finds the description's path in WSDL.
+ *
+ * @param script in this folder, or an absolute path
+ */
 export async function startPhp(
   script: string,
   wsdlText: string,
-  env: Record<string, string>,
+  env: Readonly<Record<string, string>>,
 ): Promise<SoapServer> {
   const folder = await temporaryFolder();
   const description = join(folder.path, "service.wsdl");
   await writeFile(description, wsdlText);
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}${PATH}`;
-  const daemon = await startDaemon({
-    command: "php",
-    parameters: ["-S", `127.0.0.1:${port}`, resolve(import.meta.dirname, script)],
-    env: { ...env, WSDL: description },
-    ready: () => fetch(`${url}?wsdl`),
-  });
+  const server = await startPlainPhp(script, { ...env, WSDL: description });
   return {
-    url,
+    url: server.url,
     stop: async () => {
-      await daemon.stop();
+      await server.stop();
       await folder.remove();
     },
   };
+}
+
+/** PHP's SoapServer without a description, which makes it rpc/encoded. */
+export function startPhpRpcServer(version: SoapVersion): Promise<SoapServer> {
+  return startPlainPhp("authorization-rpc.php", { SOAP_VERSION: version });
+}
+
+function startPlainPhp(script: string, env: Readonly<Record<string, string>>): Promise<SoapServer> {
+  return startServer((port) => ({
+    command: "php",
+    parameters: ["-S", `127.0.0.1:${port}`, resolve(FOLDER, script)],
+    env,
+  }));
+}
+
+/** Spyne, of the system's Python, under that one's own web server. */
+export function startSpyneServer(version: SoapVersion): Promise<SoapServer> {
+  return startServer((port) => ({
+    command: "/usr/bin/python3",
+    parameters: [join(FOLDER, "authorization.py")],
+    env: { SOAP_VERSION: version, PORT: String(port) },
+  }));
+}
+
+/** SOAP::Lite's own server. */
+export function startSoapLiteServer(): Promise<SoapServer> {
+  return startServer((port) => ({
+    command: "/usr/bin/perl",
+    parameters: [join(FOLDER, "authorization.pl")],
+    env: { PORT: String(port) },
+  }));
 }
 
 interface Check {

@@ -1,0 +1,59 @@
+/** Apache Axis 1.4, of Debian's packages: the service is compiled by Eclipse's compiler, for which a JRE is enough. */
+import { execFile } from "node:child_process";
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { temporaryFolder } from "../temporary.ts";
+import { type SoapServer, startServer } from "./servers.ts";
+
+const SOURCES = join(import.meta.dirname, "axis");
+const CLASSES = ["MailAuthorization", "Decision", "Reason", "Server"];
+const JARS = "/usr/share/java";
+/** Quick to start rather than quick. */
+const JAVA = ["-XX:TieredStopAtLevel=1", "-Xmx128m"];
+
+function classPath(names: readonly string[]): string {
+  return names.map((name) => join(JARS, `${name}.jar`)).join(":");
+}
+
+const COMPILER = classPath(["ecj"]);
+const AXIS = classPath([
+  "axis",
+  "axis-jaxrpc",
+  "axis-saaj",
+  "commons-discovery",
+  "commons-logging",
+  "wsdl4j",
+  "javax.mail",
+  "javax.activation",
+]);
+
+/** What must be there to run it. */
+export const AXIS_FILES: readonly string[] = `${COMPILER}:${AXIS}`.split(":");
+
+export async function startAxisServer(): Promise<SoapServer> {
+  const folder = await temporaryFolder();
+  await promisify(execFile)("java", [
+    ...JAVA,
+    ...["-cp", COMPILER, "org.eclipse.jdt.internal.compiler.batch.Main"],
+    ...["-8", "-nowarn", "-cp", AXIS, "-d", folder.path],
+    ...CLASSES.map((name) => join(SOURCES, `${name}.java`)),
+  ]);
+  const deployment = "server-config.wsdd";
+  await copyFile(join(SOURCES, deployment), join(folder.path, deployment));
+  const server = await startServer(
+    (port) => ({
+      command: "java",
+      parameters: [...JAVA, "-cp", `${folder.path}:${AXIS}`, "Server", String(port)],
+      cwd: folder.path,
+    }),
+    "/axis/services/mail-authorization",
+  );
+  return {
+    url: server.url,
+    stop: async () => {
+      await server.stop();
+      await folder.remove();
+    },
+  };
+}
