@@ -28,6 +28,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "write a mapping to start from, from a WSDL or an OpenAPI document",
     load: async () => (await import("./commands/import.ts")).importDescription,
   },
+  mappings: {
+    summary: "the mappings that come with it: what each is for, asks and needs",
+    load: async () => (await import("./commands/mappings.ts")).mappings,
+  },
   status: {
     summary: "what a running bridge does: what is down, what is answered",
     load: async () => (await import("./commands/status.ts")).status,
@@ -55,7 +59,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
 };
 
 function overview(): string {
-  const names = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(7)} ${summary}`);
+  const names = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
   return [
     "pfxbridge: a Postfix policy service that asks your authorization service",
     "",

@@ -62,7 +62,7 @@ async function checkConfig(config: Config, missing: readonly Problem[]): Promise
   for (const warning of config.warnings) if (warning.file === config.file) tally.warn(warning);
   for (const warning of missing) tally.warn(warning);
   for (const { name, mapping, cache } of config.services.values()) {
-    console.log(`\nservice ${name}: mapping ${mapping.name} (${mapping.file})`);
+    console.log(`\nservice ${name}: ${headLine(mapping)}`);
     if (cache?.markStale) {
       // An action has one verb: what is no DUNNO has no room for the mark.
       console.log(
@@ -82,10 +82,15 @@ async function checkMappings(names: readonly string[]): Promise<number> {
   }
   becomeHarmless({ mappings });
   for (const [index, mapping] of mappings.entries()) {
-    console.log(`${index === 0 ? "" : "\n"}mapping ${mapping.name} (${mapping.file})`);
+    console.log(`${index === 0 ? "" : "\n"}${headLine(mapping)}`);
     await checkMapping(mapping, tally);
   }
   return tally.conclude();
+}
+
+/** Name and file, and what it was made for. */
+function headLine({ name, file, product }: LoadedMapping): string {
+  return visible(`mapping ${name} (${file})${product === "" ? "" : `, for ${product}`}`);
 }
 
 async function checkMapping(loaded: LoadedMapping, tally: Tally): Promise<void> {

@@ -4,7 +4,7 @@
  */
 
 import type { Verdict } from "../model/decision.ts";
-import type { UpstreamReply } from "../model/exchange.ts";
+import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 import { type PolicyRequest, policyRequest } from "../model/request.ts";
 import { compareCall } from "./expectation.ts";
@@ -46,6 +46,14 @@ export async function runExamples(
     results.push(message === null ? result : { ...result, message });
   }
   return results;
+}
+
+/** The call that comes of an example's request. */
+export async function exampleCall(
+  mapping: Mapping,
+  { definition }: Example,
+): Promise<UpstreamRequest | Failure> {
+  return mapping.render(exampleRequest(definition.request));
 }
 
 async function runExample(

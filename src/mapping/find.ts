@@ -5,7 +5,8 @@ import { ROOT } from "../root.ts";
 import { excerpt } from "../text/excerpt.ts";
 import { suggestion } from "../text/nearest.ts";
 
-const SHIPPED = join(ROOT, "mappings");
+/** The folder of those that come with the package. */
+export const SHIPPED = join(ROOT, "mappings");
 const EXTENSION = ".yaml";
 
 /**

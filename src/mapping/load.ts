@@ -10,6 +10,8 @@ import { createScope } from "../expression/scope.ts";
 import { requestVariables } from "../expression/variables.ts";
 import { runsAsRoot } from "../files/hands.ts";
 import { VERBS } from "../model/action.ts";
+import type { UpstreamRequest } from "../model/exchange.ts";
+import type { Failure } from "../model/failure.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import { readYaml, type YamlDocument } from "../source/document.ts";
 import type { Path } from "../source/position.ts";
@@ -17,12 +19,12 @@ import { type Problem, ProblemError, unusable } from "../source/problem.ts";
 import { checkShape } from "../source/shape.ts";
 import { fileProblem, readTrusted } from "../source/trusted.ts";
 import { suggestion } from "../text/nearest.ts";
-import { type Example, type ExampleResult, runExamples } from "./examples.ts";
+import { type Example, type ExampleResult, exampleCall, runExamples } from "./examples.ts";
 import { isShipped } from "./find.ts";
 import { importProblem } from "./imports.ts";
 import type { Mapping } from "./mapping.ts";
 import { loadModuleMapping } from "./module.ts";
-import { exampleParameters, resolveParameters } from "./parameters.ts";
+import { exampleParameters, type ParameterDeclaration, resolveParameters } from "./parameters.ts";
 import { probeMapping } from "./probes.ts";
 import type { ReplyOptions } from "./reply.ts";
 import { type CompiledRequest, compileRequest } from "./request.ts";
@@ -60,6 +62,10 @@ interface Secrets {
 export interface LoadedMapping {
   readonly name: string;
   readonly file: string;
+  /** What it is for, and the products and versions that it was made for; empty where it does not say. */
+  readonly description: string;
+  readonly product: string;
+  readonly parameters: Readonly<Record<string, ParameterDeclaration>>;
   /** JavaScript, whose code runs when it is instantiated. */
   readonly isModule: boolean;
   /** Of the headers that its calls set, in lower case; empty for a module, which is not known to anybody yet. */
@@ -78,6 +84,8 @@ export interface LoadedMapping {
   instantiate(): Promise<Mapping>;
   /** Runs `examples`, with the mapping's own parameters: those that `with` sets would change what comes out. */
   check(): Promise<readonly ExampleResult[]>;
+  /** The call of its first example; null where it has none. */
+  sample(): Promise<UpstreamRequest | Failure | null>;
   /** Warnings of policy requests for which no call can be made. */
   probe(): Promise<readonly Problem[]>;
 }
@@ -102,7 +110,14 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     const secrets = options.secrets?.values ?? NO_SECRETS;
     const instantiate = () => loadModuleMapping({ name, file, parameters, secrets, reply });
     const version = versionOf(String(statSync(file).mtimeMs), parameters);
-    const none = { headerNames: [], warnings: [], examples: [] };
+    const none = {
+      description: "",
+      product: "",
+      parameters: {},
+      headerNames: [],
+      warnings: [],
+      examples: [],
+    };
     return {
       name,
       file,
@@ -111,6 +126,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
       ...none,
       instantiate,
       check: async () => [],
+      sample: async () => null,
       probe: async () => [],
     };
   }
@@ -134,9 +150,13 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
   const bind = (parameters: Readonly<Record<string, unknown>>, secrets: ReadonlyMap<string, string>) =>
     bindMapping(name, file, compiled, new Map(Object.entries(parameters)), secrets, reply);
   const mapping = bind(values, options.secrets?.values ?? examples);
+  const ofExamples = () => bind(exampleParameters(definition.parameters, values), examples);
   return {
     name,
     file,
+    description: definition.description ?? "",
+    product: definition.product ?? "",
+    parameters: definition.parameters,
     isModule: false,
     headerNames: mapping.headerNames,
     names: compiled.request.names,
@@ -144,12 +164,11 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     warnings: compiled.warnings,
     examples: compiled.examples,
     instantiate: async () => mapping,
-    check: () =>
-      runExamples(
-        bind(exampleParameters(definition.parameters, values), examples),
-        compiled.examples,
-        definition.request.soap?.version,
-      ),
+    check: () => runExamples(ofExamples(), compiled.examples, definition.request.soap?.version),
+    sample: async () => {
+      const [first] = compiled.examples;
+      return first === undefined ? null : exampleCall(ofExamples(), first);
+    },
     probe: async () =>
       (await probeMapping(mapping)).map((message) =>
         document.problem(["request"], message, { severity: "warning", key: true }),

@@ -46,6 +46,16 @@ describe("of a configuration", () => {
     );
   });
 
+  it("says what a mapping was made for", async () => {
+    const { stdout, site } = await check({
+      "pfxbridge.yaml": { services: SERVICES },
+      "gate.yaml": { ...GATE, product: "Gatekeeper 2.1" },
+    });
+    expect(stdout).toContain(
+      `service corp: mapping ./gate.yaml (${site.path("gate.yaml")}), for Gatekeeper 2.1\n`,
+    );
+  });
+
   it("says what mark_stale can mark", async () => {
     const cache = { mark_stale: "PREPEND X-Policy: stale" };
     const { stdout, status } = await check({

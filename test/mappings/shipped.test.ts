@@ -1,19 +1,22 @@
 /** What holds for every mapping that is shipped. */
 import { describe, expect, it } from "vitest";
 import { shippedMappings } from "../../src/mapping/find.ts";
+import { recipeFor } from "../../src/mapping/guide.ts";
 import { json, reply, soap } from "../mapping/replies.ts";
 import { load, loadShipped, requestOf } from "./shipped.ts";
 
-it("ships authzen, those of products, and rest and soap to be copied", () => {
+it("ships authzen, those of products, and those to be copied", () => {
   expect(shippedMappings()).toEqual(
     expect.arrayContaining([
       "authzen",
+      "axis",
       "keycloak",
       "openfga",
       "plainid",
       "plainid-v5",
       "rest",
       "soap",
+      "soap12",
       "spicedb",
       "weakforced",
       "xacml-json",
@@ -54,6 +57,11 @@ describe.each(shippedMappings())("%s", (name) => {
   ])("permits nobody by %s", async (_name, answer) => {
     const verdict = await (await loadShipped(name)).interpret(answer, requestOf({ sender: "a@example.net" }));
     expect(verdict).toMatchObject({ cause: "bad_reply" });
+  });
+
+  it("says on one line what it is for, and the guide has a recipe for the service's side", async () => {
+    expect((await load(name)).description).toMatch(/^\S.{5,75}$/);
+    expect(recipeFor(name)).toMatch(/^#+ .+\n/);
   });
 
   it("has a call for every request, bounces and several recipients included", async () => {
