@@ -2,6 +2,7 @@
 import type { AuthConfig, ServiceConfig } from "../config/config.ts";
 import { Secret } from "../config/secret.ts";
 import { SecretFile } from "../config/secret-file.ts";
+import { securityHeader } from "../mapping/render/ws-security.ts";
 import { wireValue } from "../model/header.ts";
 import type { Log } from "../observe/log.ts";
 import {
@@ -12,6 +13,7 @@ import {
   bearer,
   type FixedAuthenticator,
 } from "../upstream/auth.ts";
+import type { UpstreamOptions } from "../upstream/options.ts";
 import { Upstream } from "../upstream/upstream.ts";
 import { VERSION } from "../version.ts";
 
@@ -28,6 +30,7 @@ export function openUpstream(service: ServiceConfig, log: Log): Upstream {
         ),
       ),
       authenticator: authenticatorOf(service),
+      seal: sealOf(service),
       userAgent: `pfxbridge/${VERSION}`,
     },
     {
@@ -66,13 +69,25 @@ function authenticatorOf({ auth, headers }: ServiceConfig): Authenticator {
   return { headerNames: Object.keys(current), headers: () => current };
 }
 
+/** What each attempt of a SOAP call puts into its envelope; undefined where there is nothing of that kind. */
+function sealOf({ auth, mapping: { seal } }: ServiceConfig): UpstreamOptions["seal"] {
+  if (seal === undefined) return undefined;
+  if (auth.kind === "ws_security") {
+    const blocks = securityHeader(auth.token, () => auth.password.reveal());
+    return (body, url) => seal.seal(body, url, blocks());
+  }
+  return seal.addressing ? (body, url) => seal.seal(body, url, "") : undefined;
+}
+
 function secretOf(auth: AuthConfig): Secret | undefined {
-  return auth.kind === "none" ? undefined : auth.kind === "basic" ? auth.password : auth.token;
+  if (auth.kind === "none") return undefined;
+  return auth.kind === "bearer" ? auth.token : auth.password;
 }
 
 function fixedAuthenticator(auth: AuthConfig): FixedAuthenticator {
   switch (auth.kind) {
     case "none":
+    case "ws_security":
       return anonymous;
     case "basic":
       return basic(auth.username, auth.password.reveal());

@@ -1,5 +1,6 @@
 /** What `pfxbridge try` shows: each step of one decision, as it happened, with secrets masked. */
 import type { Found } from "../cache/cache.ts";
+import { MASK } from "../config/secret.ts";
 import type { Trace } from "../decision/decide.ts";
 import type { Route } from "../decision/routes.ts";
 import type { Decision } from "../model/decision.ts";
@@ -12,6 +13,8 @@ import { visible } from "../text/visible.ts";
 interface AttemptStep {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Where it is not that of the call: a SOAP call takes something with each attempt. */
+  readonly body?: string;
   reply?: ShownReply & { ms: number };
   failure?: Failure & { ms: number };
 }
@@ -58,8 +61,9 @@ export class Explanation implements Trace {
     this.#found = found;
   }
 
-  onAttempt(_attempt: number, url: string, headers: ReadonlyMap<string, string>): void {
-    this.#attempts.push({ url, headers: Object.fromEntries(headers) });
+  onAttempt(_attempt: number, url: string, headers: ReadonlyMap<string, string>, body: string | null): void {
+    const own = body === null || body === this.#call?.body ? {} : { body: withoutDigest(body) };
+    this.#attempts.push({ url, headers: Object.fromEntries(headers), ...own });
   }
 
   onReply(_attempt: number, reply: UpstreamReply, milliseconds: number): void {
@@ -128,8 +132,10 @@ export class Explanation implements Trace {
     const line = `${this.#call?.method} ${step.url}`;
     const call =
       index === 0
-        ? [line, ...headerLines(step.headers), ...bodyLines(this.#call?.body)]
-        : [`${line}, with the same headers and body`];
+        ? [line, ...headerLines(step.headers), ...bodyLines(step.body ?? this.#call?.body)]
+        : [
+            `${line}, with the same headers ${step.body === undefined ? "and body" : "and, but for what each attempt has of its own, body"}`,
+          ];
     const title = index === 0 ? "Call" : `Call ${index + 1}`;
     const outcome = reply
       ? paragraph("Reply", [
@@ -158,6 +164,11 @@ export class Explanation implements Trace {
           : paragraph("Rule", [decision.rule === 0 ? "the module's toAction" : `${decision.rule}`]);
     return [...from, ...paragraph("Action", [action]).slice(0, -1)];
   }
+}
+
+/** It is made of the password, which could be guessed from it and what stands beside it. */
+function withoutDigest(body: string): string {
+  return body.replace(/(<wsse:Password [^>]*>)[^<]*/, `$1${MASK}`);
 }
 
 function tenths(milliseconds: number): number {

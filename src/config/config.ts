@@ -3,6 +3,7 @@ import type { StoreChoice } from "../cache/store-pool.ts";
 import type { Condition } from "../expression/expression.ts";
 import type { Template } from "../expression/template.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
+import type { UsernameToken } from "../mapping/render/ws-security.ts";
 import type { Cause } from "../model/failure.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
@@ -108,11 +109,13 @@ export interface ServiceConfig {
  *
  *     auth: { basic: { username: bridge, password: { file: /etc/pfxbridge/password } } }
  *     auth: { bearer: { env: AUTHZ_TOKEN } }
+ *     auth: { ws_security: { username: bridge, password: { credential: soap }, type: digest } }
  */
 export type AuthConfig =
   | { readonly kind: "none" }
   | { readonly kind: "basic"; readonly username: string; readonly password: Secret }
-  | { readonly kind: "bearer"; readonly token: Secret };
+  | { readonly kind: "bearer"; readonly token: Secret }
+  | { readonly kind: "ws_security"; readonly token: UsernameToken; readonly password: Secret };
 
 /** Paths of PEM files, and the name that the server's certificate must bear if it is not the URL's host. */
 export interface TlsConfig {

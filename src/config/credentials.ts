@@ -1,5 +1,6 @@
 /** Secrets, fixed headers and `auth` of a service: resolved, known to the masker, and fit to be sent. */
 import { join } from "node:path";
+import { fitsXml } from "../mapping/render/escape.ts";
 import { isHeaderName, isHeaderValue, isReservedHeader } from "../model/header.ts";
 import { environmentVariable } from "../source/contents.ts";
 import type { Path } from "../source/position.ts";
@@ -11,13 +12,15 @@ import type { RawSecret, RawService } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import { SecretFile } from "./secret-file.ts";
 
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
 /** They belong to the body, and so to the mapping. */
 const OF_THE_BODY: ReadonlySet<string> = new Set(["content-type", "content-encoding"]);
 
 /** What is wrong with a secret's value, whatever it is for; undefined where nothing is. */
 function unsendable(value: string): string | undefined {
   if (value === "") return "the secret is empty";
-  return /[\u0000-\u001f\u007f]/.test(value)
+  return CONTROL.test(value)
     ? "the secret holds a line break or another control character, which no header can carry"
     : undefined;
 }
@@ -122,7 +125,7 @@ export function readHeaders(
 
 /** The header names, lower case, that an `auth` sets. */
 export function authHeaderNames(auth: AuthConfig): readonly string[] {
-  return auth.kind === "none" ? [] : ["authorization"];
+  return auth.kind === "basic" || auth.kind === "bearer" ? ["authorization"] : [];
 }
 
 export function readAuth(raw: RawService["auth"], path: Path, report: Report, masker: Masker): AuthConfig {
@@ -130,9 +133,12 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
   if (raw === undefined) return none;
   const ways = Object.keys(raw);
   if (ways.length !== 1) {
-    report.error(path, `expected one of "basic" and "bearer", got ${ways.length === 0 ? "none" : "both"}`);
+    const got = ways.length === 0 ? "none" : ways.join(" and ");
+    report.error(path, `expected one of "basic", "bearer" and "ws_security", got ${got}`);
     return none;
   }
+  if (raw.ws_security !== undefined)
+    return readUsernameToken(raw.ws_security, [...path, "ws_security"], report, masker) ?? none;
   if (raw.bearer !== undefined) {
     // RFC 6750 §2.1: no blank, and ASCII alone.
     const noToken = (value: string) =>
@@ -155,4 +161,28 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
   // What is sent is the base64 form of both together, which the masker derives.
   password.follow(() => masker.add(`${username}:${password.reveal()}`));
   return { kind: "basic", username, password };
+}
+
+function readUsernameToken(
+  raw: NonNullable<NonNullable<RawService["auth"]>["ws_security"]>,
+  path: Path,
+  report: Report,
+  masker: Masker,
+): AuthConfig | null {
+  const { username, type, nonce = type === "digest", created = type === "digest", timestamp = 0 } = raw;
+  if (!fitsXml(username) || CONTROL.test(username)) {
+    report.error([...path, "username"], "a control character has no place in the header of a SOAP call");
+    return null;
+  }
+  if (type === "digest" && !nonce && !created) {
+    const message =
+      "without nonce and created the digest is the same each time, and as good as the password for who sees it";
+    report.warn([...path, "type"], message);
+  }
+  const noXml = (value: string) =>
+    fitsXml(value) ? undefined : "the password holds half a surrogate pair, which XML cannot carry";
+  const password = readSecret(raw.password, [...path, "password"], report, masker, noXml);
+  if (password === null) return null;
+  const token = { username, type, nonce, created, timestamp, mustUnderstand: raw.must_understand };
+  return { kind: "ws_security", token, password };
 }

@@ -92,6 +92,17 @@ const service = z.strictObject({
     .strictObject({
       basic: z.strictObject({ username: text, password: secret }).optional(),
       bearer: secret.optional(),
+      ws_security: z
+        .strictObject({
+          username: text,
+          password: secret,
+          type: z.enum(["text", "digest"]).default("digest"),
+          nonce: z.boolean().optional(),
+          created: z.boolean().optional(),
+          timestamp: duration(1000).optional(),
+          must_understand: z.boolean().default(true),
+        })
+        .optional(),
     })
     .optional(),
   batch: z.strictObject({ max: whole(2, 1000).default(50), wait: duration(0).default(2) }).optional(),

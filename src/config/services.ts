@@ -57,6 +57,10 @@ export async function readServices(
     const warm = readWarm(rawService, cache, path, report);
     const service: ServiceConfig = { ...settings, mapping, warm, ...(cache && { cache }) };
     checkHeaderOwners(service, Object.keys(rawService.headers), path, report);
+    if (service.auth.kind === "ws_security" && mapping.seal === undefined) {
+      const message = `ws_security is a part of a SOAP envelope, and the mapping ${mapping.name} makes none: it needs "soap" under request`;
+      report.error([...path, "auth", "ws_security"], message, { key: true });
+    }
     services.set(name, service);
   }
   return { services, named };

@@ -26,6 +26,7 @@ import type { Mapping } from "./mapping.ts";
 import { loadModuleMapping } from "./module.ts";
 import { exampleParameters, type ParameterDeclaration, resolveParameters } from "./parameters.ts";
 import { probeMapping } from "./probes.ts";
+import type { Seal } from "./render/addressing.ts";
 import type { ReplyOptions } from "./reply.ts";
 import { type CompiledRequest, compileRequest } from "./request.ts";
 import { applyRules, compileRules, judgeByReplyAlone, namesInRules, type Rule } from "./rules.ts";
@@ -72,6 +73,8 @@ export interface LoadedMapping {
   readonly headerNames: readonly string[];
   /** The variables that its calls read; undefined for a module, of which nobody knows. */
   readonly names?: ReadonlySet<string>;
+  /** Where it makes SOAP calls: what each attempt puts into their envelope. */
+  readonly seal?: Seal | undefined;
   /** Changes with its content and its parameters. */
   readonly version: string;
   readonly warnings: readonly Problem[];
@@ -160,6 +163,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     isModule: false,
     headerNames: mapping.headerNames,
     names: compiled.request.names,
+    seal: compiled.request.seal,
     version: versionOf(source.text, values),
     warnings: compiled.warnings,
     examples: compiled.examples,

@@ -28,6 +28,9 @@ interface Content {
   readonly fault: SoapFault | null;
 }
 
+/** In bytes: a Fault with a long stack trace. */
+const SHORT = 16_384;
+
 const NO_CONTENT: Content = { body: null, fault: null };
 
 export class ReplyView {
@@ -67,6 +70,17 @@ export class ReplyView {
   /** The SOAP Fault; null where it is none. */
   get fault(): SoapFault | null {
     return this.#parsed().fault;
+  }
+
+  /** The same for messages: null also where it is not readable, or so long that nobody should wait for it. */
+  shortFault(): SoapFault | null {
+    if (this.#content === undefined && this.#reply.body.length > SHORT) return null;
+    try {
+      return this.fault;
+    } catch (error) {
+      if (error instanceof UnreadableReply) return null;
+      throw error;
+    }
   }
 
   /** What the reply says it is, for messages; not cleaned. */

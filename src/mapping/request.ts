@@ -10,6 +10,7 @@ import type { UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 import { oneLine } from "../text/one-line.ts";
 import { percentEncode } from "../text/percent.ts";
+import type { Seal } from "./render/addressing.ts";
 import type { CompiledBody } from "./render/body.ts";
 import { type CompileContext, type Path, type Render, RenderError } from "./render/context.ts";
 import { formEncode } from "./render/escape.ts";
@@ -40,6 +41,8 @@ export interface CompiledRequest {
   readonly headerNames: readonly string[];
   /** The variables that its expressions read. */
   readonly names: ReadonlySet<string>;
+  /** Of a SOAP call: what each attempt puts into its envelope. */
+  readonly seal?: Seal | undefined;
   /** Never throws; what goes wrong is a `mapping_error` whose detail names the place. */
   render(variables: Variables): UpstreamRequest | Failure;
 }
@@ -62,6 +65,7 @@ export function compileRequest(definition: RequestDefinition, context: CompileCo
   return {
     headerNames: headers.map(({ name }) => name),
     names,
+    seal: body?.seal,
     render: (variables) => renderCall(method, url, headers, body?.render ?? null, variables),
   };
 }

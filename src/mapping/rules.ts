@@ -17,6 +17,7 @@ import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 import type { PolicyRequest } from "../model/request.ts";
+import { faultHint } from "./fault-hint.ts";
 import { type ReplyOptions, ReplyView } from "./reply.ts";
 import { replyFailure } from "./reply-failure.ts";
 import { compileAction, type RuleAction } from "./rule-action.ts";
@@ -144,5 +145,7 @@ function shapeHint(view: ReplyView): string {
     return " (a redirect, which is never followed; put the address that it leads to into the service's url)";
   }
   if (type === "text/html") return " (the reply is an HTML page)";
+  const fault = view.shortFault();
+  if (fault !== null) return faultHint(fault);
   return type === "" ? " (the reply names no content type)" : ` (the reply is ${type})`;
 }

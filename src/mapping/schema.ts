@@ -24,6 +24,7 @@ const request = z.strictObject({
       action: z.string().optional(),
       body: text,
       header: text.optional(),
+      addressing: z.boolean().optional(),
     })
     .optional(),
   omit_empty: z.boolean().optional(),

@@ -15,7 +15,7 @@ import type { Authenticator, AuthHeaders } from "./auth.ts";
 import { type CallHeaders, namedTexts } from "./headers.ts";
 import type { Circuit, Permit } from "./limits/circuit.ts";
 import type { Limiter, Outcome } from "./limits/limiter.ts";
-import type { Trace } from "./options.ts";
+import type { Trace, UpstreamOptions } from "./options.ts";
 import { type Retried, type RetryOptions, retry } from "./retry.ts";
 import { isRetryable, retryAfter } from "./retryable.ts";
 import { unsendable } from "./target.ts";
@@ -23,6 +23,7 @@ import { messageOf, ownTrouble } from "./transport/errors.ts";
 
 /** One URL of a service. */
 export interface Endpoint extends AttemptTarget {
+  readonly origin: string;
   readonly circuit: Circuit;
 }
 
@@ -33,6 +34,7 @@ export interface CallContext {
   readonly limiter: Limiter;
   readonly headers: CallHeaders;
   readonly authenticator: Authenticator;
+  readonly seal: UpstreamOptions["seal"];
   readonly retry: RetryOptions;
 }
 
@@ -183,12 +185,20 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   /** @param again whether it takes the place of an exchange that was interrupted */
   #exchange(again: boolean): void {
     const endpoint = this.#endpoint!;
-    const attempt = new Attempt(this, this.#request, this.#requestId, endpoint, this.deadline, again);
+    const request = this.#sealed(endpoint);
+    const attempt = new Attempt(this, request, this.#requestId, endpoint, this.deadline, again);
     if (this.#trace !== undefined) {
-      const url = new URL(endpoint.url).origin + endpoint.join(this.#request.path);
-      this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(this.#headers)));
+      const url = endpoint.origin + endpoint.join(request.path);
+      this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(this.#headers)), request.body);
     }
     attempt.start(this.#headers);
+  }
+
+  #sealed(endpoint: Endpoint): UpstreamRequest {
+    const { seal } = this.#context;
+    const { path, body } = this.#request;
+    if (seal === undefined || body === null) return this.#request;
+    return { ...this.#request, body: seal(body, endpoint.origin + endpoint.join(path)) };
   }
 
   /** The next endpoint, after the one tried last, whose circuit lets a call through. */

@@ -22,6 +22,8 @@ export interface UpstreamOptions {
   /** Sent with each call; secrets revealed. */
   readonly headers: Readonly<Record<string, string>>;
   readonly authenticator: Authenticator;
+  /** Gives the body as one attempt sends it to `url`, the whole address; what it adds must differ from attempt to attempt. */
+  readonly seal?: ((body: string, url: string) => string) | undefined;
   readonly tls: TlsOptions;
   /** Attempts at once on a connection that speaks HTTP/1.1. Default: 1. */
   readonly pipelining?: number;
@@ -46,8 +48,11 @@ export interface UpstreamEvents {
 
 /** Told of each step of one call, for those who want to watch (`pfxbridge try`). */
 export interface Trace {
-  /** @param headers as sent, names in lower case; secrets are in it */
-  onAttempt(attempt: number, url: string, headers: ReadonlyMap<string, string>): void;
+  /**
+   * @param headers as sent, names in lower case; secrets are in it
+   * @param body as sent; the same
+   */
+  onAttempt(attempt: number, url: string, headers: ReadonlyMap<string, string>, body: string | null): void;
   onReply(attempt: number, reply: UpstreamReply, milliseconds: number): void;
   /** An attempt ended without a complete reply. */
   onFailure(attempt: number, failure: Failure, milliseconds: number): void;

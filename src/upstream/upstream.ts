@@ -46,6 +46,7 @@ export class Upstream {
       limiter: new Limiter(options.maxInFlight),
       headers: new CallHeaders(options.userAgent, options.headers, options.authenticator.headerNames),
       authenticator: options.authenticator,
+      seal: options.seal,
       retry: options.retry,
     };
   }
@@ -119,6 +120,7 @@ function endpointOf(
   const shown = url.origin + url.pathname.replace(/\/$/, "");
   return {
     url: shown,
+    origin: url.origin,
     hostname,
     join: pathJoiner(url),
     timeout: options.timeout,

@@ -33,12 +33,26 @@ async function keyFor(
 
 const ALICE = { sasl_username: "alice", sender: "alice@example.org", client_address: "192.0.2.1" };
 
+const TOKEN = {
+  username: "a",
+  type: "digest",
+  nonce: true,
+  created: true,
+  timestamp: 0,
+  mustUnderstand: true,
+} as const;
+
 describe("the identity that a service is shown", () => {
   it.each<[string, Partial<ServiceConfig>]>([
     ["a user name", { auth: { kind: "basic", username: "a", password: new Secret("p") } }],
     ["another", { auth: { kind: "basic", username: "b", password: new Secret("p") } }],
     ["another password", { auth: { kind: "basic", username: "b", password: new Secret("q") } }],
     ["a token", { auth: { kind: "bearer", token: new Secret("t") } }],
+    ["a user of WS-Security", { auth: { kind: "ws_security", token: TOKEN, password: new Secret("p") } }],
+    [
+      "another one there",
+      { auth: { kind: "ws_security", token: { ...TOKEN, username: "b" }, password: new Secret("p") } },
+    ],
     ["a header of the service", { headers: { "x-tenant": "mail" } }],
     ["a client certificate", { tls: { cert: "/etc/pfxbridge/one.pem", key: "/etc/pfxbridge/one.key" } }],
     ["another one", { tls: { cert: "/etc/pfxbridge/two.pem", key: "/etc/pfxbridge/one.key" } }],

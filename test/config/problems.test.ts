@@ -310,7 +310,26 @@ describe("a mistake in the configuration is an error with line and column", () =
     [
       "two ways to authenticate",
       corp("url: https://a.example, auth: { bearer: abcdef, basic: { username: a, password: bcdef } }"),
-      '2:41: error: expected one of "basic" and "bearer", got both',
+      '2:41: error: expected one of "basic", "bearer" and "ws_security", got basic and bearer',
+    ],
+    [
+      "WS-Security for calls that are no SOAP",
+      corp("url: https://a.example, mapping: rest, auth: { ws_security: { username: a, password: bcdef } }"),
+      '2:58: error: ws_security is a part of a SOAP envelope, and the mapping rest makes none: it needs "soap" under request',
+    ],
+    [
+      "a user of WS-Security who fits into no XML",
+      corp(
+        'url: https://a.example, mapping: soap, auth: { ws_security: { username: "a\\tb", password: bcdef } }',
+      ),
+      "2:83: error: a control character has no place in the header of a SOAP call",
+    ],
+    [
+      "another type of WS-Security",
+      corp(
+        "url: https://a.example, mapping: soap, auth: { ws_security: { username: a, password: bcdef, type: x509 } }",
+      ),
+      '2:109: error: expected "text" or "digest"',
     ],
     [
       "a user name with a colon",
@@ -395,6 +414,13 @@ describe("a mistake in the configuration is an error with line and column", () =
 
 describe("what may not be meant is a warning", () => {
   it.each([
+    [
+      "a digest that is the same each time",
+      corp(
+        "url: https://a.example, mapping: soap, auth: { ws_security: { username: a, password: bcdef, nonce: false, created: false } }",
+      ),
+      "2:58: warning: without nonce and created the digest is the same each time",
+    ],
     [
       "a deadline shorter than an attempt",
       corp("url: https://a.example, timeout: 5s"),

@@ -84,6 +84,28 @@ describe("rules", () => {
     expect(await result(rules, soap(200, "<ok/>"))).toBe("bad_reply");
   });
 
+  it.each<[string, string, string]>([
+    ["Client", "no", "HTTP status 500: no rule matches (a SOAP Fault Client: no)"],
+    [
+      "FailedAuthentication",
+      "no",
+      "(a SOAP Fault FailedAuthentication: no; look at username and password under auth.ws_security)",
+    ],
+    ["Server", "x\n".repeat(400), "(a SOAP Fault Server: x x x"],
+  ])("tells of a SOAP Fault that is no answer: %s", async (code, reason, detail) => {
+    const fault = `<s:Fault><faultcode>s:${code}</faultcode><faultstring>${reason}</faultstring></s:Fault>`;
+    expect(await outcome(ALLOWED, soap(500, fault))).toMatchObject({
+      detail: expect.stringContaining(detail),
+    });
+  });
+
+  it("reads no long reply for the sake of a message", async () => {
+    const fault = `<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring><detail>${"x".repeat(20_000)}</detail></s:Fault>`;
+    expect(await outcome(ALLOWED, soap(500, fault))).toMatchObject({
+      detail: "HTTP status 500: no rule matches (the reply is text/xml)",
+    });
+  });
+
   it("does not try later rules after one that cannot be evaluated", async () => {
     const rules = "- { when: body.blocked, action: REJECT }\n- { when: status == 200, action: DUNNO }";
     expect(await result(rules, json(200, {}))).toBe("bad_reply");

@@ -1,6 +1,7 @@
 /** `soap:` of a mapping's request: the XML inside Body and Header, to an envelope with the headers that its version wants. */
 import type { Template } from "../../expression/template.ts";
 import { parseXml, XmlError } from "../xml.ts";
+import { actionBlock, createSeal } from "./addressing.ts";
 import type { CompiledBody } from "./body.ts";
 import {
   type CompileContext,
@@ -11,8 +12,8 @@ import {
   type Render,
   templatePieces,
 } from "./context.ts";
-import { envelope, type SoapVersion } from "./envelope.ts";
-import { quotedHeaderText } from "./escape.ts";
+import { blockAdder, envelope, type SoapVersion } from "./envelope.ts";
+import { quotedHeaderText, xmlText } from "./escape.ts";
 import type { CompiledHeader } from "./headers.ts";
 import { sparseXml } from "./sparse-xml.ts";
 import { checkWellFormed, maskSlots, xmlTokens } from "./xml.ts";
@@ -23,6 +24,7 @@ export interface SoapDefinition {
   readonly action?: string | undefined;
   readonly body: string;
   readonly header?: string | undefined;
+  readonly addressing?: boolean | undefined;
 }
 
 export function compileSoap(
@@ -33,19 +35,36 @@ export function compileSoap(
   names: Names,
 ): CompiledBody {
   const version = soapVersion(definition.version, path, context);
-  const header = compilePart(
-    definition.header ?? "",
-    [...path, "header"],
-    version,
-    context,
-    omitEmpty,
-    names,
-  );
-  const body = compilePart(definition.body, [...path, "body"], version, context, omitEmpty, names);
+  const { action = "", addressing = false } = definition;
+  const part = (name: "header" | "body") =>
+    compilePart(definition[name] ?? "", [...path, name], version, context, omitEmpty, names);
+  const template = compileText(action, [...path, "action"], context, names);
+  const header = [
+    ...(addressing ? addressingBlocks(template, action, path, context) : []),
+    ...part("header"),
+  ];
   return {
-    headers: soapHeaders(version, definition.action ?? "", [...path, "action"], context, names),
-    render: concatenate(envelope(version, header, body)),
+    headers: soapHeaders(version, action, quotedAction(template, [...path, "action"])),
+    render: concatenate(envelope(version, header, part("body"))),
+    seal: createSeal(blockAdder(version, header.length > 0), addressing),
   };
+}
+
+/** Of WS-Addressing what is the same in each attempt. */
+function addressingBlocks(
+  template: Template | null,
+  action: string,
+  path: Path,
+  context: CompileContext,
+): (string | Render)[] {
+  if (action === "") {
+    context.report(
+      [...path, "addressing"],
+      "WS-Addressing needs an action; the WSDL has it as wsaw:Action, or else soapAction",
+    );
+  }
+  if (template === null) return [];
+  return actionBlock(templatePieces(template, [...path, "action"], xmlText, xmlText));
 }
 
 function soapVersion(written: string | number, path: Path, context: CompileContext): SoapVersion {
@@ -96,15 +115,7 @@ function checkPart(template: Template, version: SoapVersion, path: Path, context
 }
 
 /** SOAP 1.1 §6.1.1 has the action in SOAPAction, SOAP 1.2 part 2 §6.5.3 in the media type. */
-function soapHeaders(
-  version: SoapVersion,
-  action: string,
-  path: Path,
-  context: CompileContext,
-  names: Names,
-): CompiledHeader[] {
-  const template = compileText(action, path, context, names);
-  const quoted = quotedAction(template, path);
+function soapHeaders(version: SoapVersion, action: string, quoted: Render): CompiledHeader[] {
   if (version === "1.1") {
     return [
       { name: "content-type", render: () => "text/xml; charset=utf-8" },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isFailure } from "../../../src/mapping/mapping.ts";
 import { parseXml, type XmlElement } from "../../../src/mapping/xml.ts";
-import { call, failure, hostileValues, mistakes, outcome } from "./call.ts";
+import { call, compiled, failure, hostileValues, mistakes, outcome } from "./call.ts";
 
 const NS = 'xmlns:u="urn:x"';
 
@@ -125,5 +125,52 @@ describe("soap", () => {
 
   it("has a version", () => {
     expect(mistakes(soap("<a/>", "2.0")).map(({ path }) => path)).toEqual(["request.soap.version"]);
+  });
+
+  describe("with addressing", () => {
+    const addressed = { ...soap("<a/>").soap, addressing: true };
+    const blocksOf = (text: string | null) =>
+      inside(text, "Header").children.map((child) =>
+        typeof child === "string" ? child : [child.name, child.namespace, child.children],
+      );
+    const WSA = "http://www.w3.org/2005/08/addressing";
+    const rendered = [
+      ["Action", WSA, ["urn:x#check"]],
+      ["ReplyTo", WSA, [expect.objectContaining({ name: "Address", children: [`${WSA}/anonymous`] })]],
+    ];
+
+    it("has what is the same in each attempt in the call", () => {
+      expect(blocksOf(call({ soap: addressed }).body)).toEqual(rendered);
+      const header = `<u:key ${NS}>\${queue_id}</u:key>`;
+      const { body } = call({ soap: { ...addressed, header } }, { queue_id: "4F9" });
+      expect(blocksOf(body)).toEqual([...rendered, ["key", "urn:x", ["4F9"]]]);
+    });
+
+    it("puts the rest into each attempt, and what others have for the header", () => {
+      const { body } = call({ soap: addressed });
+      const { seal } = compiled({ soap: addressed }).request;
+      const attempts = [1, 2].map(() => seal?.seal(String(body), "http://a/b?c=1&d", "<e/>") ?? "");
+      const own = [
+        ["To", WSA, ["http://a/b?c=1&d"]],
+        ["MessageID", WSA, [expect.stringMatching(/^urn:uuid:[0-9a-f-]{36}$/)]],
+        ["e", "", []],
+      ];
+      for (const attempt of attempts) expect(blocksOf(attempt)).toEqual([...own, ...rendered]);
+      expect(attempts[0]).not.toBe(attempts[1]);
+    });
+
+    it("needs an action", () => {
+      expect(mistakes({ soap: { version: "1.1", body: "<a/>", addressing: true } })).toMatchObject([
+        { path: "request.soap.addressing", message: expect.stringContaining("needs an action") },
+      ]);
+    });
+
+    it.each(["1.1", "1.2"])("a header can be made where there was none, in %s", (version) => {
+      const definition = soap("<a/>", version);
+      const { seal } = compiled(definition).request;
+      const sealed = String(seal?.seal(String(call(definition).body), "http://a/", "<e soap:role='x'/>"));
+      expect(blocksOf(sealed)).toEqual([["e", "", []]]);
+      expect(inside(sealed, "Body").children).toMatchObject([{ name: "a" }]);
+    });
   });
 });

@@ -47,6 +47,11 @@ export async function startPhpSoapServer(version: SoapVersion): Promise<SoapServ
   return startPhp("authorization.php", await wsdl(version), { SOAP_VERSION: version });
 }
 
+/** The same behind WS-Security and WS-Addressing: `bridge & co` has this password and shows it so, and nothing twice. */
+export async function startSecuredPhpServer(password: string, kind: "text" | "digest"): Promise<SoapServer> {
+  return startPhp("secured.php", await wsdl("1.1"), { PASSWORD: password, KIND: kind });
+}
+
 /** The same with a PDP of XACML in SAML (xacml.php): the sender says what it answers. */
 export async function startXacmlServer(version: "2.0" | "3.0"): Promise<SoapServer> {
   const description = join(FOLDER, version === "3.0" ? "xacml3.wsdl" : "xacml2.wsdl");
@@ -112,8 +117,25 @@ interface Check {
   readonly Recipient: string;
 }
 
-/** The npm package `soap` as a server, in the test's own process. */
-export async function startNodeSoapServer(version: SoapVersion): Promise<SoapServer> {
+/** What `soap` makes of a WS-Security block: an element with attributes has its text beside them. */
+export interface Security {
+  readonly UsernameToken: {
+    readonly Username: string;
+    readonly Password: { readonly $value: string };
+    readonly Nonce: { readonly $value: string };
+    readonly Created: string;
+  };
+}
+
+/**
+ * The npm package `soap` as a server, in the test's own process.
+ *
+ * @param knows whether WS-Security shows somebody who may ask
+ */
+export async function startNodeSoapServer(
+  version: SoapVersion,
+  knows?: (security: Security) => boolean,
+): Promise<SoapServer> {
   const port = await freePort();
   const http = createServer((_request, response) => response.writeHead(404).end());
   http.listen(port, "127.0.0.1");
@@ -123,12 +145,13 @@ export async function startNodeSoapServer(version: SoapVersion): Promise<SoapSer
     if (sender === "alice@example.net") return { Decision: "Permit" };
     return { Decision: "Deny", Reason: `${sender} may not write to ${recipient}` };
   };
-  listen(http, {
+  const server = listen(http, {
     path: PATH,
     xml: await wsdl(version),
     services: { MailAuthorization: { MailAuthorizationPort: { Check: check } } },
     forceSoap12Headers: version === "1.2",
   });
+  if (knows !== undefined) server.authenticate = knows;
   return {
     url: `http://127.0.0.1:${port}${PATH}`,
     stop: async () => {
