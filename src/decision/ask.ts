@@ -213,7 +213,14 @@ export class Asking implements Asker {
 
   #callOnce(call: UpstreamRequest): Promise<CallResult<Answer>> {
     const { caller } = this.#service;
-    return caller.call(call, this.#request.id, this.#deadline, this.#interpret, this, this.#trace);
+    return caller.call({
+      request: call,
+      id: this.#request.id,
+      deadline: this.#deadline,
+      interpret: this.#interpret,
+      asker: this,
+      trace: this.#trace,
+    });
   }
 
   readonly #interpret = (reply: UpstreamReply): MaybePromise<Answer | Failure> => {

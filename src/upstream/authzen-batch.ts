@@ -16,19 +16,11 @@ import { isPlainObject } from "../model/plain-object.ts";
 import { Deadline } from "../time/deadline.ts";
 import { ANYBODY, type Asker, SEVERAL } from "./asker.ts";
 import { evaluationsPath, isEvaluation } from "./authzen-calls.ts";
-import { type CallResult, INTERPRETATION_LATE, type Interpret, uninterpreted } from "./call.ts";
-import type { Trace } from "./options.ts";
+import { type CallResult, INTERPRETATION_LATE, type Question, uninterpreted } from "./call.ts";
 
 /** What asks a service. */
 export interface Caller {
-  call<T extends object>(
-    request: UpstreamRequest,
-    requestId: string,
-    deadline: Deadline,
-    interpret: Interpret<T>,
-    asker?: Asker,
-    trace?: Trace,
-  ): Promise<CallResult<T>>;
+  call<T extends object>(question: Question<T>): Promise<CallResult<T>>;
 }
 
 export interface BatchOptions {
@@ -50,7 +42,7 @@ const MOST_IDS = 100;
 /** A call that waits for others; told what the batch brought it, or that it is to be made alone. */
 interface Waiting {
   readonly request: UpstreamRequest;
-  readonly requestId: string;
+  readonly id: string;
   readonly deadline: Deadline;
   readonly asker: Asker;
   readonly entities: Entities;
@@ -73,23 +65,15 @@ export class Batcher implements Caller {
     this.#options = options;
   }
 
-  call<T extends object>(
-    request: UpstreamRequest,
-    requestId: string,
-    deadline: Deadline,
-    interpret: Interpret<T>,
-    asker: Asker = ANYBODY,
-    trace?: Trace,
-  ): Promise<CallResult<T>> {
+  call<T extends object>(question: Question<T>): Promise<CallResult<T>> {
+    const { request, id, deadline, interpret, asker = ANYBODY, trace } = question;
     // One that is watched step by step is made alone.
     const entities =
       trace === undefined && performance.now() >= this.#pausedUntil ? entitiesOf(request) : null;
-    if (entities === null) {
-      return this.#caller.call(request, requestId, deadline, interpret, asker, trace);
-    }
+    if (entities === null) return this.#caller.call(question);
     return new Promise((resolve) => {
       const goAlone = (asked?: Asked) => {
-        const alone = this.#caller.call(request, requestId, deadline, interpret, asker);
+        const alone = this.#caller.call(question);
         resolve(asked === undefined ? alone : alone.then((result) => after(asked, result)));
       };
       const answer = async (reply: UpstreamReply, asked: Asked) => {
@@ -100,7 +84,7 @@ export class Batcher implements Caller {
         if (isFailure(outcome) && outcome !== INTERPRETATION_LATE && deadline.remaining() > 0) goAlone(asked);
         else resolve({ answer: outcome, status: reply.status, ...asked });
       };
-      this.#enqueue({ request, requestId, deadline, asker, entities, answer, goAlone });
+      this.#enqueue({ request, id, deadline, asker, entities, answer, goAlone });
     });
   }
 
@@ -137,13 +121,13 @@ export class Batcher implements Caller {
     };
     const deadline = new Deadline(left * BATCH_PART);
     const batchId = randomUUID();
-    const { answer, attempts } = await this.#caller.call(
+    const { answer, attempts } = await this.#caller.call({
       request,
-      batchId,
+      id: batchId,
       deadline,
-      evaluationsIn,
-      askerOf(calls),
-    );
+      interpret: evaluationsIn,
+      asker: askerOf(calls),
+    });
     const asked = { attempts, batchId };
     if (isFailure(answer) && (answer.cause === "http_4xx" || answer.cause === "bad_reply")) {
       this.#pausedUntil = performance.now() + PAUSE;
@@ -177,7 +161,7 @@ function bodyOf(calls: readonly Waiting[]): string {
 function requestIds(calls: readonly Waiting[]): string {
   return calls
     .slice(0, MOST_IDS)
-    .map(({ requestId }) => requestId)
+    .map(({ id }) => id)
     .join(", ");
 }
 

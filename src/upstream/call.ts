@@ -9,7 +9,7 @@
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import { type Failure, isFailure } from "../model/failure.ts";
 import type { Deadline } from "../time/deadline.ts";
-import type { Asker } from "./asker.ts";
+import { ANYBODY, type Asker } from "./asker.ts";
 import { Attempt, type AttemptOwner, type AttemptTarget } from "./attempt.ts";
 import type { Authenticator, AuthHeaders } from "./auth.ts";
 import { type CallHeaders, namedTexts } from "./headers.ts";
@@ -36,6 +36,22 @@ export interface CallContext {
   readonly authenticator: Authenticator;
   readonly seal: UpstreamOptions["seal"];
   readonly retry: RetryOptions;
+}
+
+/** What a service is to be asked. */
+export interface Question<T extends object> {
+  readonly request: UpstreamRequest;
+  /** Sent as X-Request-ID with each attempt. */
+  readonly id: string;
+  readonly deadline: Deadline;
+  /**
+   * Says of a complete reply whether it is an answer. Failures that speak of the service's condition (http_5xx, and http_4xx
+   * with the status 429 or 408) are tried again.
+   */
+  readonly interpret: Interpret<T>;
+  /** Who is behind it; left out: nobody in particular. */
+  readonly asker?: Asker;
+  readonly trace?: Trace | undefined;
 }
 
 /** How a call ended. */
@@ -73,11 +89,9 @@ const CREDENTIALS_LATE: Failure = {
 export class Call<T extends object> implements AttemptOwner, Retried<T> {
   readonly deadline: Deadline;
   readonly #context: CallContext;
-  readonly #request: UpstreamRequest;
-  readonly #requestId: string;
+  readonly #question: Question<T>;
   readonly #asker: Asker;
   readonly #subject: string;
-  readonly #interpret: Interpret<T>;
   readonly #trace: Trace | undefined;
   readonly #done: (result: CallResult<T>) => void;
   #attempts = 0;
@@ -92,21 +106,11 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   /** Who waits for the end of an attempt: p-retry, or nobody during the first. */
   #retrying: ((outcome: T | Failure) => void) | null = null;
 
-  constructor(
-    context: CallContext,
-    request: UpstreamRequest,
-    requestId: string,
-    deadline: Deadline,
-    interpret: Interpret<T>,
-    asker: Asker,
-    trace: Trace | undefined,
-    done: (result: CallResult<T>) => void,
-  ) {
+  constructor(context: CallContext, question: Question<T>, done: (result: CallResult<T>) => void) {
+    const { deadline, asker = ANYBODY, trace } = question;
     this.#context = context;
-    this.#request = request;
-    this.#requestId = requestId;
+    this.#question = question;
     this.deadline = deadline;
-    this.#interpret = interpret;
     this.#asker = asker;
     this.#subject = asker.subject;
     this.#trace = trace;
@@ -151,8 +155,8 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   #authenticated(credentials: AuthHeaders | Failure): void {
     const headers = isFailure(credentials)
       ? credentials
-      : (unsendable(this.#request) ??
-        this.#context.headers.assemble(this.#request.headers, this.#requestId, credentials));
+      : (unsendable(this.#question.request) ??
+        this.#context.headers.assemble(this.#question.request.headers, this.#question.id, credentials));
     if (!Array.isArray(headers)) {
       this.#end(headers);
       return;
@@ -186,7 +190,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   #exchange(again: boolean): void {
     const endpoint = this.#endpoint!;
     const request = this.#sealed(endpoint);
-    const attempt = new Attempt(this, request, this.#requestId, endpoint, this.deadline, again);
+    const attempt = new Attempt(this, request, this.#question.id, endpoint, this.deadline, again);
     if (this.#trace !== undefined) {
       const url = endpoint.origin + endpoint.join(request.path);
       this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(this.#headers)), request.body);
@@ -196,9 +200,10 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
 
   #sealed(endpoint: Endpoint): UpstreamRequest {
     const { seal } = this.#context;
-    const { path, body } = this.#request;
-    if (seal === undefined || body === null) return this.#request;
-    return { ...this.#request, body: seal(body, endpoint.origin + endpoint.join(path)) };
+    const { request } = this.#question;
+    const { path, body } = request;
+    if (seal === undefined || body === null) return request;
+    return { ...request, body: seal(body, endpoint.origin + endpoint.join(path)) };
   }
 
   /** The next endpoint, after the one tried last, whose circuit lets a call through. */
@@ -222,7 +227,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     this.#trace?.onReply(this.#attempts, reply, milliseconds);
     let answer: T | Failure | Promise<T | Failure>;
     try {
-      answer = this.#interpret(reply);
+      answer = this.#question.interpret(reply);
     } catch (error) {
       answer = uninterpreted(error);
     }

@@ -3,14 +3,11 @@
  * within the deadline.
  */
 
-import type { UpstreamRequest } from "../model/exchange.ts";
-import type { Deadline } from "../time/deadline.ts";
-import { ANYBODY, type Asker } from "./asker.ts";
-import { Call, type CallContext, type CallResult, type Endpoint, type Interpret } from "./call.ts";
+import { Call, type CallContext, type CallResult, type Endpoint, type Question } from "./call.ts";
 import { CallHeaders } from "./headers.ts";
 import { Circuit, type CircuitReport } from "./limits/circuit.ts";
 import { Limiter, type LimiterReport } from "./limits/limiter.ts";
-import type { Trace, UpstreamEvents, UpstreamOptions } from "./options.ts";
+import type { UpstreamEvents, UpstreamOptions } from "./options.ts";
 import { pathJoiner } from "./target.ts";
 import { ConnectionPool } from "./transport/connection-pool.ts";
 import { type Resolver, systemResolver } from "./transport/resolver.ts";
@@ -57,29 +54,15 @@ export class Upstream {
     return { circuits, ...this.#context.limiter.report };
   }
 
-  /**
-   * Asks the service. Never rejects, and ends with the deadline at the latest.
-   *
-   * @param requestId sent as X-Request-ID with each attempt
-   * @param interpret says of a complete reply whether it is an answer. Failures that speak of the service's
-   *   condition (http_5xx, and http_4xx with the status 429 or 408) are tried again
-   * @param asker who is behind it
-   */
-  call<T extends object>(
-    request: UpstreamRequest,
-    requestId: string,
-    deadline: Deadline,
-    interpret: Interpret<T>,
-    asker: Asker = ANYBODY,
-    trace?: Trace,
-  ): Promise<CallResult<T>> {
+  /** Asks the service. Never rejects, and ends with the deadline at the latest. */
+  call<T extends object>(question: Question<T>): Promise<CallResult<T>> {
     this.#calls++;
     return new Promise((resolve) => {
       const done = (result: CallResult<T>) => {
         resolve(result);
         if (--this.#calls === 0) this.#lastCallEnded();
       };
-      new Call(this.#context, request, requestId, deadline, interpret, asker, trace, done).start();
+      new Call(this.#context, question, done).start();
     });
   }
 

@@ -43,7 +43,12 @@ async function service(batch?: (subjects: string[]) => Reply) {
     deadline = 3000,
     interpret: Interpret<Answer> = permitted,
   ) =>
-    batcher.call({ ...evaluation(subject), ...change }, `id-${subject}`, new Deadline(deadline), interpret);
+    batcher.call({
+      request: { ...evaluation(subject), ...change },
+      id: `id-${subject}`,
+      deadline: new Deadline(deadline),
+      interpret,
+    });
   return { asked, refusals, ask };
 }
 
@@ -151,7 +156,12 @@ describe("a batch's evaluations", () => {
     const batcher = new Batcher(upstream, { max: 10, wait: 5, onRefused: () => {} });
     const results = await Promise.all(
       ["a", "b", "c"].map((name) =>
-        batcher.call(evaluation(name), "id", new Deadline(1000), ({ body }) => ({ text: body.toString() })),
+        batcher.call({
+          request: evaluation(name),
+          id: "id",
+          deadline: new Deadline(1000),
+          interpret: ({ body }) => ({ text: body.toString() }),
+        }),
       ),
     );
     expect(results.map(({ answer }) => answer)).toEqual(
@@ -250,7 +260,12 @@ describe("a batch that hangs", () => {
       onRefused: () => {},
     });
     const ask = (subject: string, deadline: number) =>
-      batcher.call(evaluation(subject), `id-${subject}`, new Deadline(deadline), permitted);
+      batcher.call({
+        request: evaluation(subject),
+        id: `id-${subject}`,
+        deadline: new Deadline(deadline),
+        interpret: permitted,
+      });
     const [soon] = await Promise.all([ask("a", 1000), ask("b", 4000)]);
     expect(soon.answer).toMatchObject({ body: "alone" });
   });
@@ -274,7 +289,12 @@ describe("what interprets a reply", () => {
     const { upstream } = caller(url);
     const batcher = new Batcher(upstream, { max: 10, wait: 5, onRefused: () => {} });
     const ask = (interpret: (reply: UpstreamReply) => { n: number }) =>
-      batcher.call(evaluation("x"), "id", new Deadline(1000), interpret);
+      batcher.call({
+        request: evaluation("x"),
+        id: "id",
+        deadline: new Deadline(1000),
+        interpret: interpret,
+      });
     const [first, second] = await Promise.all([
       ask(() => {
         throw new Error("no idea");
@@ -303,15 +323,23 @@ describe("who asks in a batch", () => {
     });
     const batcher = new Batcher(
       {
-        call: async ({ path }, _id, _deadline, interpret, asker) => {
+        call: async ({ request, interpret, asker }) => {
           seen.push(asker);
-          return { answer: await interpret(reply(path)), attempts: 1 };
+          return { answer: await interpret(reply(request.path)), attempts: 1 };
         },
       },
       { max: 10, wait: 5, onRefused: () => {} },
     );
     await Promise.all(
-      askers.map((asker, n) => batcher.call(evaluation(`${n}`), "id", new Deadline(3000), permitted, asker)),
+      askers.map((asker, n) =>
+        batcher.call({
+          request: evaluation(`${n}`),
+          id: "id",
+          deadline: new Deadline(3000),
+          interpret: permitted,
+          asker,
+        }),
+      ),
     );
     expect(seen).toEqual(expected);
   });
@@ -335,7 +363,14 @@ describe("a decision that names another request", () => {
     const options = { max: 2, wait: 20, onRefused: (detail: string) => refusals.push(detail) };
     const batcher = new Batcher(upstream, options);
     const results = await Promise.all(
-      ["a", "b"].map((name) => batcher.call(evaluation(name), name, new Deadline(1000), permitted)),
+      ["a", "b"].map((name) =>
+        batcher.call({
+          request: evaluation(name),
+          id: name,
+          deadline: new Deadline(1000),
+          interpret: permitted,
+        }),
+      ),
     );
     const answers = results.map(({ answer }) => ("cause" in answer ? answer : answer.body));
     return { answers, refusals, connections, call };

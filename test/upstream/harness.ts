@@ -75,11 +75,19 @@ export function caller(urls: string | readonly string[], options: Partial<Upstre
   );
   onTestFinished(() => upstream.close());
   const call = (request: Partial<UpstreamRequest> = {}, deadline = 3000) =>
-    upstream.call({ ...POST, ...request }, "id-1", new Deadline(deadline), permitted);
+    upstream.call({
+      request: { ...POST, ...request },
+      id: "id-1",
+      deadline: new Deadline(deadline),
+      interpret: permitted,
+    });
   const callAs = (blamed: readonly [string, ...string[]], request: Partial<UpstreamRequest> = {}) =>
-    upstream.call({ ...POST, ...request }, "id-1", new Deadline(3000), permitted, {
-      subject: blamed[0],
-      blamed,
+    upstream.call({
+      request: { ...POST, ...request },
+      id: "id-1",
+      deadline: new Deadline(3000),
+      interpret: permitted,
+      asker: { subject: blamed[0], blamed },
     });
   const failure = async (deadline?: number) => {
     const { answer } = await call({}, deadline);

@@ -58,7 +58,9 @@ describe("the time limits", () => {
     const breaker = { failureRate: 1, minimumCalls: 1, window: 10_000, openFor: 60_000 };
     const { upstream, circuit } = caller(url, { breaker });
     const never = () => new Promise<never>(() => {});
-    const [{ answer }, ms] = await timed(() => upstream.call(POST, "id", new Deadline(100), never));
+    const [{ answer }, ms] = await timed(() =>
+      upstream.call({ request: POST, id: "id", deadline: new Deadline(100), interpret: never }),
+    );
     expect(answer).toMatchObject({ cause: "timeout", detail: expect.stringMatching(/the mapping/) });
     expect(ms).toBeLessThan(100 + MARGIN);
     expect(circuit).toEqual([]);
@@ -144,7 +146,12 @@ describe("close", () => {
     const url = await httpService((_request, response) => response.end("yes"));
     const { upstream } = caller(url);
     await upstream.close();
-    const { answer } = await upstream.call(POST, "id", new Deadline(1000), permitted);
+    const { answer } = await upstream.call({
+      request: POST,
+      id: "id",
+      deadline: new Deadline(1000),
+      interpret: permitted,
+    });
     expect(answer).toMatchObject({ body: "yes" });
   });
 });
