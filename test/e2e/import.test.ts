@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { run, Site } from "../commands/program.ts";
 import { type Choices, choose } from "../import/choosing.ts";
-import { startAxis, startSpyne } from "../import/servers.ts";
+import { startSpyne, startTable } from "../import/servers.ts";
 import { ask } from "../support/ask.ts";
 import { startBridge } from "../support/bridge.ts";
 import { startCerbos } from "../support/cerbos.ts";
@@ -132,7 +132,7 @@ const CASES: readonly Case[] = [
   {
     what: "Apache Axis, rpc/encoded",
     skip: noAxis,
-    start: () => startAxis({ "alice@example.net": "Permit", "mallory@example.net": "Deny" }),
+    start: () => startTable({ "alice@example.net": "Permit", "mallory@example.net": "Deny" }),
     // Overloaded: its input tells which.
     operation: "getProperty:getPropertyRequest",
     choices: { values: { "getProperty.key": "${sender}" } },

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { AXIS_FILES } from "./soap/axis.ts";
 
 /** Where Debian keeps the libraries of Java. */
-export const JAVA = "/usr/share/java";
+const JAVA = "/usr/share/java";
 
 interface Requirement {
   readonly isMet: () => boolean;

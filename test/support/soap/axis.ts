@@ -31,7 +31,18 @@ const AXIS = classPath([
 /** What must be there to run it. */
 export const AXIS_FILES: readonly string[] = `${COMPILER}:${AXIS}`.split(":");
 
-export async function startAxisServer(): Promise<SoapServer> {
+/** Our service, rpc/encoded, with objects that are referred to. */
+export function startAxisServer(): Promise<SoapServer> {
+  return startAxis("mail-authorization", join(SOURCES, "server-config.wsdd"));
+}
+
+/**
+ * Axis's own small server, on loopback alone.
+ *
+ * @param service in its URL
+ * @param deployment the file that names it
+ */
+export async function startAxis(service: string, deployment: string): Promise<SoapServer> {
   const folder = await temporaryFolder();
   await promisify(execFile)("java", [
     ...JAVA,
@@ -39,15 +50,14 @@ export async function startAxisServer(): Promise<SoapServer> {
     ...["-8", "-nowarn", "-cp", AXIS, "-d", folder.path],
     ...CLASSES.map((name) => join(SOURCES, `${name}.java`)),
   ]);
-  const deployment = "server-config.wsdd";
-  await copyFile(join(SOURCES, deployment), join(folder.path, deployment));
+  await copyFile(deployment, join(folder.path, "server-config.wsdd"));
   const server = await startServer(
     (port) => ({
       command: "java",
       parameters: [...JAVA, "-cp", `${folder.path}:${AXIS}`, "Server", String(port)],
       cwd: folder.path,
     }),
-    "/axis/services/mail-authorization",
+    `/axis/services/${service}`,
   );
   return {
     url: server.url,
