@@ -6,9 +6,6 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { AXIS_FILES } from "./soap/axis.ts";
 
-/** Where Debian keeps the libraries of Java. */
-const JAVA = "/usr/share/java";
-
 interface Requirement {
   readonly isMet: () => boolean;
   readonly remedy: string;
