@@ -1,5 +1,5 @@
 /**
- * CEL expressions, compiled and type-checked when they are loaded (DESIGN.md, "Mappings").
+ * CEL expressions, compiled and type-checked when they are loaded (mappings/README.md, "Expressions").
  *
  * In: the text and the scope that says what it can name. Out: functions of the variables. A mistake in the text throws
  * `ExpressionError`, with the place; a value that cannot be worked out throws `EvaluationError`.

@@ -1,6 +1,6 @@
 /**
  * What expressions can name, by where they stand: requests and routes see the policy request, response rules also the
- * reply (DESIGN.md, "Mappings").
+ * reply (mappings/README.md, "Expressions").
  */
 import { ATTRIBUTE_NAMES, INTEGER_ATTRIBUTES } from "../model/request.ts";
 

@@ -1,4 +1,4 @@
-/** One line for each decision, with what DESIGN.md promises, and never a secret. */
+/** One line for each decision, with what README promises, and never a secret. */
 import { expect, it } from "vitest";
 import { GATE, permitting, service } from "../commands/services.ts";
 import { open } from "./bridge.ts";
