@@ -1,9 +1,9 @@
 /** `pfxbridge import`: a mapping to start from, made from a service's own description. */
 import { writeFileSync } from "node:fs";
-import { choicesIn } from "../import/choices.ts";
 import { Documents } from "../import/documents.ts";
 import { draftMapping } from "../import/draft.ts";
 import { type Listed, openApiOperations, wsdlOperations } from "../import/listing.ts";
+import { choicesIn } from "../mapping/choices.ts";
 import { unusable } from "../source/problem.ts";
 import { visible } from "../text/visible.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";

@@ -19,6 +19,7 @@ import { type Problem, ProblemError, unusable } from "../source/problem.ts";
 import { checkShape } from "../source/shape.ts";
 import { fileProblem, readTrusted } from "../source/trusted.ts";
 import { suggestion } from "../text/nearest.ts";
+import { choicesIn } from "./choices.ts";
 import { type Example, type ExampleResult, exampleCall, runExamples } from "./examples.ts";
 import { isShipped } from "./find.ts";
 import { importProblem } from "./imports.ts";
@@ -165,7 +166,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     names: compiled.request.names,
     seal: compiled.request.seal,
     version: versionOf(source.text, values),
-    warnings: compiled.warnings,
+    warnings: [...compiled.warnings, ...unchosen(file, source.text)],
     examples: compiled.examples,
     instantiate: async () => mapping,
     check: () => runExamples(ofExamples(), compiled.examples, definition.request.soap?.version),
@@ -178,6 +179,14 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
         document.problem(["request"], message, { severity: "warning", key: true }),
       ),
   };
+}
+
+/** What `pfxbridge import` left open, and nobody has chosen since: the examples pass all the same, and permit nobody. */
+function unchosen(file: string, text: string): Problem[] {
+  return choicesIn(text).map(({ line, what }) => {
+    const message = `still to choose: ${what}; then take this line out`;
+    return { file, line, message, severity: "warning" };
+  });
 }
 
 const NO_SECRETS: ReadonlyMap<string, string> = new Map();
@@ -221,7 +230,7 @@ function compileMapping(
     if (!VERBS.has(verb)) {
       report(
         ["allow", index],
-        `"${verb}" is no action's verb${suggestion(verb, VERBS)}; known are ${[...VERBS].join(", ")}`,
+        `"${verb}" is no action's verb${suggestion(verb, VERBS)} (known: ${[...VERBS].join(", ")})`,
       );
     }
   }

@@ -262,6 +262,14 @@ describe("warnings", () => {
     expect(await warnings(rules)).toEqual([]);
   });
 
+  it("are given for what an imported mapping leaves to choose, until the mark is gone", async () => {
+    const rule = (mark: string) => `${mark}  - when: status == 200\n    failure: bad_reply\n`;
+    expect(await warnings(rule("  # CHOOSE: what this answer means\n"))).toEqual([
+      expect.objectContaining({ line: 3, message: expect.stringContaining("what this answer means") }),
+    ]);
+    expect(await warnings(rule(""))).toEqual([]);
+  });
+
   it("come from a probe for what no call can be made of", async () => {
     const loaded = await load(`request:\n  path: /v1/check/\${domain(recipient)}\n${RESPONSE}`);
     const problems = (await loaded.probe()).map(formatProblem);

@@ -1,4 +1,4 @@
-/** The places of a mapping at which somebody must choose, for the list at the end. */
+/** The places of a mapping at which somebody must choose: `pfxbridge import` marks them, and they are warned of until the mark is gone. */
 
 export interface Choice {
   readonly line: number;
