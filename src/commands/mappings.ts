@@ -165,6 +165,7 @@ function section(title: string, lines: readonly string[], indent = "  "): void {
   for (const line of lines) say(`${indent}${line}`.trimEnd());
 }
 
+/** A tab, as recipes have them, would show as an escape, and what is copied from the terminal be of no use. */
 function say(text: string): void {
-  console.log(text.split("\n").map(visible).join("\n"));
+  console.log(text.replaceAll("\t", "    ").split("\n").map(visible).join("\n"));
 }

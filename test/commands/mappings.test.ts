@@ -41,6 +41,8 @@ it.each(shippedMappings())("shows what %s asks and takes, and the recipe", async
   for (const part of ["It asks", "The service replies", "Postfix gets", "Other examples", "Recipe ("]) {
     expect(stdout).toContain(`\n${part}`);
   }
+  // A recipe is there to be copied.
+  expect(stdout).not.toContain("\\x09");
 });
 
 it("shows the parameters with their defaults, and the call of the first example", async () => {
