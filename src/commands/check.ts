@@ -35,7 +35,10 @@ export const check: Command = {
       if (!(error instanceof ProblemError)) throw error;
       console.log(`No configuration to check: ${error.problems[0]?.file} ${error.problems[0]?.message}.`);
       console.log("Checking the mappings that come with pfxbridge.\n");
-      return checkMappings(shippedMappings());
+      const status = await checkMappings(shippedMappings());
+      // The first lines have left the screen by now, and what has passed is not what was meant.
+      console.log("No configuration was checked: see the first line.");
+      return status;
     }
     const config = await loadConfig(file);
     // Before root's rights are gone: what the bridge opens as root need not be its user's to see.
