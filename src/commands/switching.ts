@@ -1,6 +1,7 @@
 /** What `offline` and `online` print: how the services stand now. */
 import type { ServiceMode } from "../bridge/status.ts";
 import type { Switching } from "../control/controls.ts";
+import { at } from "../control/status-text.ts";
 import { visible } from "../text/visible.ts";
 
 export function printSwitching({ services, warning }: Switching): void {
@@ -17,6 +18,8 @@ function describe({ offline }: ServiceMode): string {
     case "command_line":
       return "offline, as it was started with --offline";
     case "by_hand":
-      return offline?.until ? `offline until ${offline.until}` : "offline until switched back";
+      return offline?.until
+        ? `offline until ${at(offline.until, Date.now())}`
+        : "offline until switched back";
   }
 }

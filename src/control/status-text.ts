@@ -77,16 +77,21 @@ function circuitLines({ circuits }: ServiceStatus, now: number): string[] {
 }
 
 function answerLines(service: ServiceStatus, now: number): string[] {
-  const { answered, failure, default_action: action, cache } = service;
+  const { answered, circuits, failure, default_action: action, cache } = service;
   if (action === undefined) return [];
   const last = answered === null ? "none since the start" : `${at(answered, now)} (${ago(answered, now)})`;
   const otherwise = action ?? "no reply, the connection is closed (postfix-default)";
   const first = cache === null ? "" : "remembered decisions; for all else ";
+  // Where a circuit is open its line has said it.
+  const said = circuits.some(
+    ({ state, last_failure }) => state !== "closed" && last_failure === failure?.detail,
+  );
+  const detail = said ? "" : `: ${failure?.detail}`;
   return [
     ...entry("", `last answer of the service: ${last}`),
     ...(failure === null
       ? []
-      : entry("", `last failure: ${failure.cause}, ${ago(failure.at, now)}: ${failure.detail}`)),
+      : entry("", `last failure: ${failure.cause}, ${ago(failure.at, now)}${detail}`)),
     ...entry("", `answered now: ${first}${otherwise}`),
   ];
 }
@@ -156,7 +161,8 @@ function fold(text: string, width = WIDTH): string[] {
 }
 
 /** Local time; with the date where it is not today's. */
-function at(time: string, now: number): string {
+/** A time as the clock on this machine shows it, with the day if that is another. */
+export function at(time: string, now: number): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return "?";
   const two = (number: number) => String(number).padStart(2, "0");

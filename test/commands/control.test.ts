@@ -71,7 +71,7 @@ describe("offline and online", () => {
   it("end by themselves with --for", async () => {
     const { bridge, command, site } = await start();
     const { stdout } = await command("offline", "--for", "1500ms");
-    expect(stdout).toMatch(/^corp: offline until \d{4}-/);
+    expect(stdout).toMatch(/^corp: offline until (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\n$/);
     expect(await bridge.ask(REQUEST)).toBe(DEFER);
     await until("the end of it", async () => (await bridge.ask(REQUEST)) === "DUNNO");
     await bridge.logged({

@@ -114,6 +114,24 @@ decisions upstream 1203, cache 55, stale 12, route 3, default 20`,
     expect(shown.split("\n").filter((line) => line.length > 80)).toEqual([]);
   });
 
+  it("says once why calls fail, where the circuit's line has said it", () => {
+    const detail = "https://authz1.example.com: it refused";
+    const failure = { at: at(14, 24), cause: "unreachable", detail } as const;
+    const [circuit] = up.circuits;
+    const shown = text({
+      ...up,
+      trouble: "circuits",
+      circuits: [{ ...circuit!, state: "open", open_since: at(14, 2), last_failure: detail }],
+      failure,
+      default_action: DEFER,
+    });
+    expect(shown.match(/it refused/g)).toHaveLength(1);
+    expect(shown).toMatch(/^ +last failure: unreachable, [^:]+ ago$/m);
+    expect(text({ ...up, trouble: "failing", failure, default_action: DEFER })).toMatch(
+      /ago: https:[\s\S]*refused/,
+    );
+  });
+
   it.each([
     [
       "by hand for a time",
