@@ -44,7 +44,7 @@ export async function readMapping(
       report.include(loaded.warnings);
       return loaded;
     }
-    report.error(place, `the mapping ${problem}`);
+    report.error(place, `the mapping cannot be used: ${problem}`);
   } catch (error) {
     if (error instanceof ProblemError) report.include(error.problems);
     else report.error(place, error instanceof Error ? error.message : String(error));

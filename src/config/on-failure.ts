@@ -5,6 +5,7 @@
  */
 import { CAUSES, type Cause, type Failure } from "../model/failure.ts";
 import type { Path } from "../source/position.ts";
+import { suggestion } from "../text/nearest.ts";
 import { readAction } from "./action.ts";
 import type { Report } from "./report.ts";
 import type { RawOnFailure } from "./schema.ts";
@@ -18,6 +19,7 @@ export type OnFailure = Readonly<Record<Cause | "own_overload", Answer>>;
 /** DEFER, not DEFER_IF_PERMIT: that one bounces mail where the bridge grants relaying. */
 const CLOSED = ["DEFER 4.3.0 Authorization service unavailable, please try again later"] as const;
 const OPEN = ["DUNNO"] as const;
+const WORDS = ["fail-closed", "fail-open", "postfix-default"];
 
 /**
  * Causes that speak of the service's condition. The others can be provoked by a single request; so can `timeout` and `http_5xx`, but
@@ -117,10 +119,9 @@ function parseTemplate(text: string, cause: Cause): readonly string[] | Omit<OnF
   const filled = text.replaceAll("${cause}", cause);
   const action = readAction(filled.replaceAll("${request_id}", EXAMPLE_REQUEST_ID));
   if ("problem" in action) {
-    const words = /^[a-z-]+$/.test(text)
-      ? "expected fail-closed, fail-open, postfix-default or an action; "
-      : "";
-    return { offset: 0, message: `${words}${action.problem}` };
+    if (!/^[a-z-]+$/.test(text)) return { offset: 0, message: action.problem };
+    const problem = suggestion(text, WORDS) || `; ${action.problem}`;
+    return { offset: 0, message: `expected ${WORDS.join(", ")} or an action${problem}` };
   }
   return action.action.split(EXAMPLE_REQUEST_ID);
 }

@@ -21,7 +21,7 @@ export function findMapping(use: string, relativeTo: string): string {
   const names = shippedMappings();
   if (names.includes(use)) return join(SHIPPED, `${use}${EXTENSION}`);
   throw new Error(
-    `there is no mapping "${excerpt(use)}"${suggestion(use, names)}. Shipped are ${names.join(", ")}; a file of your own is written with its path, as in ./${excerpt(use)}${EXTENSION}`,
+    `there is no mapping "${excerpt(use)}"${suggestion(use, names) || "."} Shipped are ${names.join(", ")}; a file of your own is written with its path, as in ./${excerpt(use)}${EXTENSION}`,
   );
 }
 

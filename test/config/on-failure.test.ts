@@ -78,7 +78,7 @@ describe("on_failure", () => {
       "fail-opened",
       [],
       0,
-      "expected fail-closed, fail-open, postfix-default or an action; ",
+      'expected fail-closed, fail-open, postfix-default or an action; did you mean "fail-open"?',
     ],
     ["an action that Postfix would take for restrictions", "permit", [], 0, "is no action"],
     ["lower case", "reject no", [], 0, "upper case"],

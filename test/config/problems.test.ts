@@ -240,12 +240,12 @@ describe("a mistake in the configuration is an error with line and column", () =
     [
       "an unknown mapping",
       corp("url: https://a.example, mapping: authzn"),
-      '2:44: error: there is no mapping "authzn"; did you mean "authzen"?',
+      '2:44: error: there is no mapping "authzn"; did you mean "authzen"? Shipped are',
     ],
     [
       "a mapping that is not there",
       corp("url: https://a.example, mapping: ./none.yaml"),
-      "2:44: error: the mapping none.yaml does not exist",
+      "2:44: error: the mapping cannot be used: none.yaml does not exist",
     ],
     [
       "a mapping with a mistake",
