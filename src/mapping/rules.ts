@@ -137,6 +137,17 @@ function conclude(
   return { cause: "bad_reply", detail: sanitizeText(detail), status: reply.status };
 }
 
+/** Of a status that most often means a mistake in the configuration, where to look. */
+const WHERE_TO_LOOK: ReadonlyMap<number, string> = new Map([
+  [401, " (look at the service's auth, and at what its files hold)"],
+  [403, " (look at the service's auth; where the service denies so, add a rule with status == 403)"],
+  [
+    404,
+    " (look at the service's url and the mapping's path; where the service denies so, add a rule with status == 404)",
+  ],
+  [405, " (look at the mapping's method and path)"],
+]);
+
 /** For the administrator who wonders: most often the reply is not what it was thought to be. */
 function shapeHint(view: ReplyView): string {
   const { type, status } = view;
@@ -144,8 +155,10 @@ function shapeHint(view: ReplyView): string {
   if (status >= 300 && status <= 399) {
     return " (a redirect, which is never followed; put the address that it leads to into the service's url)";
   }
-  if (type === "text/html") return " (the reply is an HTML page)";
+  const place = WHERE_TO_LOOK.get(status);
+  if (type === "text/html") return place ?? " (the reply is an HTML page)";
   const fault = view.shortFault();
   if (fault !== null) return faultHint(fault);
+  if (place !== undefined) return place;
   return type === "" ? " (the reply names no content type)" : ` (the reply is ${type})`;
 }

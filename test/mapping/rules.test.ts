@@ -254,7 +254,10 @@ describe("a failure", () => {
     [typed("text/html", "<h1>Login</h1>"), /HTML page/],
     [reply(204), /no body/],
     [reply(302, "", { location: "/login" }), /a redirect, which is never followed/],
-    [json(404, {}), /HTTP status 404: no rule matches/],
+    [json(404, {}), /HTTP status 404: no rule matches \(look at the service's url and the mapping's path;/],
+    [json(401, {}), /HTTP status 401: no rule matches \(look at the service's auth,/],
+    [{ ...typed("text/html", "<h1>No</h1>"), status: 403 }, /look at the service's auth; .*status == 403/],
+    [json(405, {}), /look at the mapping's method/],
     [typed("application/json", "{"), /not readable as JSON/],
   ])("says what came, case %#", async (given, message) => {
     expect(((await outcome(ALLOWED, given)) as { detail: string }).detail).toMatch(message);
