@@ -84,6 +84,11 @@ export class Http2 implements Carrier {
   }
 
   dispatch(call: Outgoing, exchange: Exchange): void {
+    // What asking it would do differs from one Node to the next.
+    if (this.#session.closed || this.#session.destroyed) {
+      exchange.onError(new NotProcessed("it takes no more calls"));
+      return;
+    }
     const fields: http2.OutgoingHttpHeaders = {
       ":method": call.method,
       ":scheme": this.#scheme,
@@ -97,11 +102,7 @@ export class Http2 implements Carrier {
     try {
       stream = this.#session.request(fields, { endStream: body === null });
     } catch (error) {
-      exchange.onError(
-        this.#session.closed || this.#session.destroyed
-          ? new NotProcessed("it takes no more calls")
-          : new UnsendableCall(messageOf(error)),
-      );
+      exchange.onError(new UnsendableCall(messageOf(error)));
       return;
     }
     exchange.onConnect(() => stream.close(NGHTTP2_CANCEL));
