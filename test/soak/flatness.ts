@@ -2,7 +2,8 @@
  * Whether descriptors and memory stay as they are, of the supervisor and of the workers together.
  *
  * Looked at once a second. Of the time after warm-up the second half is held against the first, by the lower quartile of
- * each: a moment's need passes, what is lost stays. Workers are looked at only when both have run for some seconds.
+ * each: a moment's need passes, what is lost stays. Workers are looked at only when both have run for some seconds. They are
+ * killed and begin anew, so that what they use goes by their age: with few looks that says nothing, and nothing is judged.
  */
 import { descriptorsOf, memoryOf } from "../bench/usage.ts";
 import type { Bridge } from "./bridge.ts";
@@ -12,6 +13,8 @@ import type { Wrong } from "./checker.ts";
 const WARM_UP = 0.2;
 /** Seconds after which a worker is what it will be. */
 const GROWN_UP = 4;
+/** Looks in each half from which on ages are alike. */
+const ENOUGH = 60;
 
 /** What may come on top without being a loss: a part, and as much as passes by chance. */
 const NOISE = {
@@ -53,11 +56,16 @@ export class Flatness {
     for (const measure of Object.keys(NOISE) as Measure[]) {
       const values = this.#samples.flatMap(({ values }) => values[measure] ?? []);
       const warm = values.slice(Math.floor(values.length * WARM_UP));
-      const before = lowerQuartile(warm.slice(0, warm.length >> 1));
-      const after = lowerQuartile(warm.slice(warm.length >> 1));
+      const half = warm.length >> 1;
+      const before = lowerQuartile(warm.slice(0, half));
+      const after = lowerQuartile(warm.slice(half));
       const { part, floor } = NOISE[measure];
       const unit = measure.endsWith("memory") ? " MB" : "";
       const detail = `${measure}: ${before.toFixed(0)}${unit}, then ${after.toFixed(0)}${unit}`;
+      if (measure.startsWith("workers'") && half < ENOUGH) {
+        report.push(`${detail} (${half} looks each, too few to judge)`);
+        continue;
+      }
       report.push(detail);
       if (after > before + Math.max(before * part, floor)) wrongs.push({ what: "not flat", detail });
     }

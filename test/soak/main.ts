@@ -86,7 +86,7 @@ async function soak(seconds: number): Promise<Wrong[]> {
   await load.stop();
   delays.stop();
 
-  const wrongs = await leftOver(bridge);
+  const wrongs = await leftOver(bridge, [service.port, redis.port]);
   const { asked, connections } = load;
   await new Promise((resolve) => setTimeout(resolve, LOGGED));
   const workers = bridge.workers();
