@@ -46,6 +46,8 @@ function credentials(auth: AuthConfig): readonly string[] {
       return [auth.username, auth.password.reveal()];
     case "bearer":
       return [auth.token.reveal()];
+    case "api_key":
+      return [auth.name, auth.key.reveal()];
     case "ws_security":
       // Nonce and times are no part of who it is.
       return [auth.token.username, auth.password.reveal()];

@@ -12,6 +12,8 @@ import {
   basic,
   bearer,
   type FixedAuthenticator,
+  headerKey,
+  queryKey,
 } from "../upstream/auth.ts";
 import type { UpstreamOptions } from "../upstream/options.ts";
 import { Upstream } from "../upstream/upstream.ts";
@@ -66,7 +68,7 @@ function authenticatorOf({ auth, headers }: ServiceConfig): Authenticator {
       current = make();
     });
   }
-  return { headerNames: Object.keys(current), headers: () => current };
+  return { headerNames: Object.keys(current), headers: () => current, query: queryOf(auth) };
 }
 
 /** What each attempt of a SOAP call puts into its envelope; undefined where there is nothing of that kind. */
@@ -81,7 +83,13 @@ function sealOf({ auth, mapping: { seal } }: ServiceConfig): UpstreamOptions["se
 
 function secretOf(auth: AuthConfig): Secret | undefined {
   if (auth.kind === "none") return undefined;
+  if (auth.kind === "api_key") return auth.key;
   return auth.kind === "bearer" ? auth.token : auth.password;
+}
+
+function queryOf(auth: AuthConfig): Authenticator["query"] {
+  if (auth.kind !== "api_key" || auth.in !== "query") return undefined;
+  return queryKey(auth.name, () => auth.key.reveal());
 }
 
 function fixedAuthenticator(auth: AuthConfig): FixedAuthenticator {
@@ -93,6 +101,8 @@ function fixedAuthenticator(auth: AuthConfig): FixedAuthenticator {
       return basic(auth.username, auth.password.reveal());
     case "bearer":
       return bearer(auth.token.reveal());
+    case "api_key":
+      return auth.in === "header" ? headerKey(auth.name, auth.key.reveal()) : anonymous;
   }
 }
 

@@ -109,13 +109,23 @@ export interface ServiceConfig {
  *
  *     auth: { basic: { username: bridge, password: { file: /etc/pfxbridge/password } } }
  *     auth: { bearer: { env: AUTHZ_TOKEN } }
+ *     auth: { api_key: { header: X-Api-Key, key: { file: /etc/pfxbridge/key } } }
  *     auth: { ws_security: { username: bridge, password: { credential: soap }, type: digest } }
  */
 export type AuthConfig =
   | { readonly kind: "none" }
   | { readonly kind: "basic"; readonly username: string; readonly password: Secret }
   | { readonly kind: "bearer"; readonly token: Secret }
+  | ApiKey
   | { readonly kind: "ws_security"; readonly token: UsernameToken; readonly password: Secret };
+
+/** A key as the value of a header, whose name is in lower case, or of a query parameter. */
+export interface ApiKey {
+  readonly kind: "api_key";
+  readonly in: "header" | "query";
+  readonly name: string;
+  readonly key: Secret;
+}
 
 /** Paths of PEM files, and the name that the server's certificate must bear if it is not the URL's host. */
 export interface TlsConfig {

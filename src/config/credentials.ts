@@ -5,7 +5,7 @@ import { isHeaderName, isHeaderValue, isReservedHeader } from "../model/header.t
 import { environmentVariable } from "../source/contents.ts";
 import type { Path } from "../source/position.ts";
 import { namesSecret } from "../text/excerpt.ts";
-import type { AuthConfig } from "./config.ts";
+import type { ApiKey, AuthConfig } from "./config.ts";
 import type { Masker } from "./masker.ts";
 import type { Report } from "./report.ts";
 import type { RawSecret, RawService } from "./schema.ts";
@@ -105,12 +105,9 @@ export function readHeaders(
   for (const [name, value] of Object.entries(raw)) {
     const at = [...path, name];
     const lower = name.toLowerCase();
-    if (!isHeaderName(lower)) {
-      report.error(at, "this is no header name; letters, digits and hyphens make one", { key: true });
-    } else if (isReservedHeader(lower) || OF_THE_BODY.has(lower)) {
-      report.error(at, `the header ${lower} is set by the bridge or by the mapping; leave it out here`, {
-        key: true,
-      });
+    const problem = ownedHeaderProblem(lower);
+    if (problem !== undefined) {
+      report.error(at, problem, { key: true });
     } else if (Object.hasOwn(headers, lower)) {
       report.error(at, `the header ${lower} stands twice`, { key: true });
     } else if (typeof value === "string" && !namesSecret(name)) {
@@ -125,7 +122,13 @@ export function readHeaders(
 
 /** The header names, lower case, that an `auth` sets. */
 export function authHeaderNames(auth: AuthConfig): readonly string[] {
+  if (auth.kind === "api_key") return auth.in === "header" ? [auth.name] : [];
   return auth.kind === "basic" || auth.kind === "bearer" ? ["authorization"] : [];
+}
+
+/** The query parameter that an `auth` adds to each call; undefined where there is none. */
+export function authQueryName(auth: AuthConfig): string | undefined {
+  return auth.kind === "api_key" && auth.in === "query" ? auth.name : undefined;
 }
 
 export function readAuth(raw: RawService["auth"], path: Path, report: Report, masker: Masker): AuthConfig {
@@ -134,7 +137,7 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
   const ways = Object.keys(raw);
   if (ways.length !== 1) {
     const got = ways.length === 0 ? "none" : ways.join(" and ");
-    report.error(path, `expected one of "basic", "bearer" and "ws_security", got ${got}`);
+    report.error(path, `expected one of "basic", "bearer", "api_key" and "ws_security", got ${got}`);
     return none;
   }
   if (raw.ws_security !== undefined)
@@ -148,6 +151,7 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
     const token = readSecret(raw.bearer, [...path, "bearer"], report, masker, noToken);
     return token === null ? none : { kind: "bearer", token };
   }
+  if (raw.api_key !== undefined) return readApiKey(raw.api_key, [...path, "api_key"], report, masker) ?? none;
   if (raw.basic === undefined) return none;
   const { username } = raw.basic;
   if (/[:\u0000-\u001f\u007f]/.test(username)) {
@@ -161,6 +165,32 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
   // What is sent is the base64 form of both together, which the masker derives.
   password.follow(() => masker.add(`${username}:${password.reveal()}`));
   return { kind: "basic", username, password };
+}
+
+function readApiKey(
+  raw: NonNullable<NonNullable<RawService["auth"]>["api_key"]>,
+  path: Path,
+  report: Report,
+  masker: Masker,
+): ApiKey | null {
+  const key = readSecret(raw.key, [...path, "key"], report, masker);
+  if ("query" in raw) {
+    if (key === null) return null;
+    return { kind: "api_key", in: "query", name: raw.query, key };
+  }
+  const name = raw.header.toLowerCase();
+  const problem = ownedHeaderProblem(name);
+  if (problem !== undefined) report.error([...path, "header"], problem);
+  return key === null || problem !== undefined ? null : { kind: "api_key", in: "header", name, key };
+}
+
+/** Why neither `headers` nor `auth` of a service can set a header of this name, in lower case. */
+function ownedHeaderProblem(name: string): string | undefined {
+  if (!isHeaderName(name)) return "this is no header name; letters, digits and hyphens make one";
+  if (isReservedHeader(name) || OF_THE_BODY.has(name)) {
+    return `the header ${name} is set by the bridge or by the mapping; leave it out here`;
+  }
+  return undefined;
 }
 
 function readUsernameToken(

@@ -92,6 +92,14 @@ const service = z.strictObject({
     .strictObject({
       basic: z.strictObject({ username: text, password: secret }).optional(),
       bearer: secret.optional(),
+      api_key: z
+        .union(
+          [z.strictObject({ header: text, key: secret }), z.strictObject({ query: text, key: secret })],
+          {
+            error: "expected { header: NAME, key: SECRET } or { query: NAME, key: SECRET }",
+          },
+        )
+        .optional(),
       ws_security: z
         .strictObject({
           username: text,

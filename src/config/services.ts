@@ -9,7 +9,7 @@ import { fileProblem } from "../source/trusted.ts";
 import { readTlsFiles } from "../upstream/transport/tls-files.ts";
 import { readCache } from "./cache.ts";
 import type { CacheConfig, ServiceConfig, TlsConfig } from "./config.ts";
-import { authHeaderNames, readAuth, readHeaders, readSecrets } from "./credentials.ts";
+import { authHeaderNames, authQueryName, readAuth, readHeaders, readSecrets } from "./credentials.ts";
 import { formatDuration } from "./duration.ts";
 import { readMapping } from "./mappings.ts";
 import type { Masker } from "./masker.ts";
@@ -169,6 +169,11 @@ function checkHeaderOwners(
   }
   for (const name of mapping.headerNames.filter((header) => ofAuth.includes(header))) {
     const message = `the mapping sets the header ${name} itself; leave it to auth, or auth to it`;
+    report.error([...path, "auth"], message, { key: true });
+  }
+  const query = authQueryName(auth);
+  if (query !== undefined && mapping.queryNames.has(query)) {
+    const message = `the mapping sets the query parameter ${query} itself; leave it to auth, or auth to it`;
     report.error([...path, "auth"], message, { key: true });
   }
 }

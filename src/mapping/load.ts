@@ -72,6 +72,8 @@ export interface LoadedMapping {
   readonly isModule: boolean;
   /** Of the headers that its calls set, in lower case; empty for a module, which is not known to anybody yet. */
   readonly headerNames: readonly string[];
+  /** Of the query parameters that its calls set, as far as that can be told. */
+  readonly queryNames: ReadonlySet<string>;
   /** The variables that its calls read; undefined for a module, of which nobody knows. */
   readonly names?: ReadonlySet<string>;
   /** Where it makes SOAP calls: what each attempt puts into their envelope. */
@@ -119,6 +121,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
       product: "",
       parameters: {},
       headerNames: [],
+      queryNames: new Set<string>(),
       warnings: [],
       examples: [],
     };
@@ -163,6 +166,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     parameters: definition.parameters,
     isModule: false,
     headerNames: mapping.headerNames,
+    queryNames: compiled.request.queryNames,
     names: compiled.request.names,
     seal: compiled.request.seal,
     version: versionOf(source.text, values),

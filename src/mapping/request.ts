@@ -39,6 +39,8 @@ export interface RequestDefinition {
 export interface CompiledRequest {
   /** In lower case, those made from the body among them. */
   readonly headerNames: readonly string[];
+  /** Of the query's parameters, as far as the mapping says them outright. */
+  readonly queryNames: ReadonlySet<string>;
   /** The variables that its expressions read. */
   readonly names: ReadonlySet<string>;
   /** Of a SOAP call: what each attempt puts into its envelope. */
@@ -64,10 +66,16 @@ export function compileRequest(definition: RequestDefinition, context: CompileCo
   const method = compileMethod(definition.method, body !== null, context);
   return {
     headerNames: headers.map(({ name }) => name),
+    queryNames: queryNamesOf(definition),
     names,
     seal: body?.seal,
     render: (variables) => renderCall(method, url, headers, body?.render ?? null, variables),
   };
+}
+
+function queryNamesOf({ path = "", query = {} }: RequestDefinition): ReadonlySet<string> {
+  const inPath = new URLSearchParams(path.split("?").slice(1).join("&"));
+  return new Set([...Object.keys(query), ...inPath.keys()]);
 }
 
 function renderCall(

@@ -18,7 +18,7 @@ import type { Limiter, Outcome } from "./limits/limiter.ts";
 import type { Trace, UpstreamOptions } from "./options.ts";
 import { type Retried, type RetryOptions, retry } from "./retry.ts";
 import { isRetryable, retryAfter } from "./retryable.ts";
-import { unsendable } from "./target.ts";
+import { unsendable, withQuery } from "./target.ts";
 import { messageOf, ownTrouble } from "./transport/errors.ts";
 
 /** One URL of a service. */
@@ -81,10 +81,11 @@ export const INTERPRETATION_LATE: Failure = {
   detail: "the mapping had not finished with the reply when the deadline came",
 };
 const TOO_LATE: Failure = { cause: "timeout", detail: "the deadline came before the call could be made" };
-const CREDENTIALS_LATE: Failure = {
-  cause: "timeout",
-  detail: "the credentials for the service were not there when the deadline came",
-};
+
+function credentialsLate(place = "where they come from"): Failure {
+  const detail = `the credentials for the service were not there when the deadline came; ${place} had not answered`;
+  return { cause: "timeout", detail };
+}
 
 export class Call<T extends object> implements AttemptOwner, Retried<T> {
   readonly deadline: Deadline;
@@ -102,6 +103,8 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   /** Where the attempt under way leads, and its headers. */
   #endpoint: Endpoint | null = null;
   #headers: string[] = [];
+  /** As asked, with what `auth` adds to it. */
+  #request: UpstreamRequest;
   #interruptions = 0;
   /** Who waits for the end of an attempt: p-retry, or nobody during the first. */
   #retrying: ((outcome: T | Failure) => void) | null = null;
@@ -110,6 +113,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const { deadline, asker = ANYBODY, trace } = question;
     this.#context = context;
     this.#question = question;
+    this.#request = question.request;
     this.deadline = deadline;
     this.#asker = asker;
     this.#subject = asker.subject;
@@ -141,26 +145,43 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
       this.#end(this.#circuitOpen());
       return;
     }
-    const credentials = this.#context.authenticator.headers();
-    if (credentials instanceof Promise) {
-      this.deadline.cut(credentials, CREDENTIALS_LATE).then(
-        (headers) => this.#authenticated(headers),
-        (error) => this.#end(uncredentialed(error)),
-      );
-    } else {
-      this.#authenticated(credentials);
-    }
+    const { authenticator } = this.#context;
+    const credentials = authenticator.headers();
+    if (credentials instanceof Promise) this.#awaitCredentials(credentials, authenticator);
+    else if (isFailure(credentials)) this.#uncredentialed(credentials);
+    else this.#authenticated(credentials);
   }
 
-  #authenticated(credentials: AuthHeaders | Failure): void {
-    const headers = isFailure(credentials)
-      ? credentials
-      : (unsendable(this.#question.request) ??
-        this.#context.headers.assemble(this.#question.request.headers, this.#question.id, credentials));
-    if (!Array.isArray(headers)) {
-      this.#end(headers);
+  #awaitCredentials(credentials: Promise<AuthHeaders | Failure>, { place }: Authenticator): void {
+    const started = performance.now();
+    const fetched = (headers: AuthHeaders | Failure) => {
+      const failure = isFailure(headers) ? headers : null;
+      this.#trace?.onCredentials?.(place ?? "", failure, performance.now() - started);
+      if (isFailure(headers)) this.#uncredentialed(headers);
+      else this.#authenticated(headers);
+    };
+    this.deadline
+      .cut(credentials, credentialsLate(place))
+      .then(fetched, (error) => fetched(credentialsFailed(error)));
+  }
+
+  /** Fetching them has its own attempts: it is not tried again because the call is. */
+  #uncredentialed(failure: Failure): void {
+    if (this.#retrying !== null) this.#end(failure);
+    else this.#finish(failure);
+  }
+
+  #authenticated(credentials: AuthHeaders): void {
+    const request = this.#addressed();
+    const headers = isFailure(request)
+      ? request
+      : (unsendable(request) ??
+        this.#context.headers.assemble(request.headers, this.#question.id, credentials));
+    if (!Array.isArray(headers) || isFailure(request)) {
+      this.#end(headers as Failure);
       return;
     }
+    this.#request = request;
     const slot = this.#context.limiter.acquire(this.#subject, this.deadline);
     if (slot instanceof Promise) slot.then((granted) => this.#admit(granted, headers, true));
     else this.#admit(slot, headers, false);
@@ -198,9 +219,17 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     attempt.start(this.#headers);
   }
 
+  #addressed(): UpstreamRequest | Failure {
+    const { query } = this.#context.authenticator;
+    const { request } = this.#question;
+    if (query === undefined) return request;
+    const path = withQuery(request.path, query);
+    return typeof path === "string" ? { ...request, path } : path;
+  }
+
   #sealed(endpoint: Endpoint): UpstreamRequest {
     const { seal } = this.#context;
-    const { request } = this.#question;
+    const request = this.#request;
     const { path, body } = request;
     if (seal === undefined || body === null) return request;
     return { ...request, body: seal(body, endpoint.origin + endpoint.join(path)) };
@@ -322,7 +351,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   }
 }
 
-function uncredentialed(error: unknown): Failure {
+function credentialsFailed(error: unknown): Failure {
   const own = ownTrouble(error);
   if (own !== null) return { cause: "overload", detail: `no credentials: ${own}`, blameless: true };
   return { cause: "unreachable", detail: `no credentials: ${messageOf(error)}` };

@@ -48,6 +48,8 @@ export interface UpstreamEvents {
 
 /** Told of each step of one call, for those who want to watch (`pfxbridge try`). */
 export interface Trace {
+  /** Credentials had to be fetched first, or failed to be. */
+  onCredentials?(place: string, failure: Failure | null, milliseconds: number): void;
   /**
    * @param headers as sent, names in lower case; secrets are in it
    * @param body as sent; the same

@@ -1,6 +1,7 @@
 /** Where a call goes: a service's URL and a mapping's path, joined. */
 import type { UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
+import type { Authenticator } from "./auth.ts";
 
 /**
  * Gives a function that joins a call's path to the URL's. The path is not normalized: `.` and `..` are
@@ -39,4 +40,22 @@ export function unsendable(request: UpstreamRequest): Failure | null {
     return { cause: "mapping_error", detail };
   }
   return null;
+}
+
+/**
+ * Adds a parameter to the query of a call's path, which must not have it yet.
+ *
+ *     withQuery("/check?a=b", { name: "key", pair: () => "key=1" })    // "/check?a=b&key=1"
+ */
+export function withQuery(
+  path: string,
+  { name, pair }: NonNullable<Authenticator["query"]>,
+): string | Failure {
+  const at = path.indexOf("?");
+  if (at === -1) return `${path}?${pair()}`;
+  if (new URLSearchParams(path.slice(at)).has(name)) {
+    const detail = `the mapping sets the query parameter ${JSON.stringify(name)}, which is auth's to set`;
+    return { cause: "mapping_error", detail };
+  }
+  return `${path}&${pair()}`;
 }

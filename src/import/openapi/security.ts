@@ -27,7 +27,10 @@ function schemeLine(name: string, scheme: Place): string {
   }
   if (type === "http" && kind === "bearer") return `auth: { bearer: { file: PATH } }    ${what}`;
   if (type === "apiKey" && textOf(scheme, "in") === "header") {
-    return `headers: { ${JSON.stringify(oneLine(textOf(scheme, "name") ?? "", 60))}: { file: PATH } }    ${what}`;
+    return `auth: { api_key: { header: ${nameOf(scheme)}, key: { file: PATH } } }    ${what}`;
+  }
+  if (type === "apiKey" && textOf(scheme, "in") === "query") {
+    return `auth: { api_key: { query: ${nameOf(scheme)}, key: { file: PATH } } }    ${what}`;
   }
   if (type === "apiKey") {
     const place = textOf(scheme, "in") ?? "";
@@ -37,4 +40,8 @@ function schemeLine(name: string, scheme: Place): string {
   const flow = member(scheme, "flows", "clientCredentials") ?? scheme;
   const where = textOf(flow, "tokenUrl") ?? textOf(scheme, "openIdConnectUrl") ?? "";
   return `# auth: as the description says, ${oneLine(type, 30)}${where === "" ? "" : ` with ${oneLine(where, 200)}`}`;
+}
+
+function nameOf(scheme: Place): string {
+  return JSON.stringify(oneLine(textOf(scheme, "name") ?? "", 60));
 }
