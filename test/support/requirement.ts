@@ -45,6 +45,10 @@ const REQUIREMENTS = {
     isMet: () => runs("nginx", ["-v"]),
     remedy: "need nginx: apt-get install -y nginx",
   },
+  systemd: {
+    isMet: () => runs("systemd-analyze", ["--version"]) && runs("systemd-socket-activate", ["--version"]),
+    remedy: "need systemd's own tools: apt-get install -y systemd",
+  },
 } satisfies Record<string, Requirement>;
 
 /**
