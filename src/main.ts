@@ -36,6 +36,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "what a running bridge does: what is down, what is answered",
     load: async () => (await import("./commands/status.ts")).status,
   },
+  reload: {
+    summary: "load the configuration of a running bridge again, and say what came of it",
+    load: async () => (await import("./commands/reload.ts")).reload,
+  },
   offline: {
     summary: "make no calls for now: a planned outage",
     load: async () => (await import("./commands/offline.ts")).offline,

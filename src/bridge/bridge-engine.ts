@@ -85,6 +85,10 @@ export class BridgeEngine implements Engine {
     };
   }
 
+  async reopenLog(): Promise<void> {
+    // The log is that of the process.
+  }
+
   async switched(): Promise<void> {
     // The switch itself is asked for each decision.
   }

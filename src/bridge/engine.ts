@@ -16,6 +16,8 @@ export interface Engine {
   prepare(config: Config, contents: Contents): Promise<Prepared>;
   /** Connections are counted, too, that were accepted for it. */
   status(): Promise<EngineStatus>;
+  /** Opens the log anew in every process that writes to it by itself. */
+  reopenLog(): Promise<void>;
   /** Told when services were switched offline or online by hand; resolves when it holds everywhere. */
   switched(): Promise<void>;
   /**

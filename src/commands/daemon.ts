@@ -4,7 +4,8 @@
  * Order matters: sockets are bound with root's rights, these are given up, then the log is opened and modules are
  * loaded. A request that comes before all is ready waits for it.
  *
- * SIGHUP loads the configuration again; if it is not valid the old one stays. SIGTERM and SIGINT answer what is in
+ * SIGHUP opens the log anew and loads the configuration again; if it is not valid the old one stays. SIGUSR1 only opens the
+ * log anew. SIGTERM and SIGINT answer what is in
  * flight and end. Whatever goes wrong inside costs a log line, never the process.
  */
 
@@ -14,6 +15,7 @@ import { GRACE, longestDeadline } from "../bridge/grace.ts";
 import { OfflineSwitch } from "../bridge/offline.ts";
 import type { Config } from "../config/config.ts";
 import { ControlEndpoint } from "../control/control-endpoint.ts";
+import type { ReloadOutcome } from "../control/controls.ts";
 import { runsAsRoot } from "../files/hands.ts";
 import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
 import { logWhatIsPrinted } from "../observe/printed.ts";
@@ -26,6 +28,7 @@ import { ProblemError } from "../source/problem.ts";
 import { within } from "../time/within.ts";
 import { VERSION } from "../version.ts";
 import { becomeUser } from "./privileges.ts";
+import { ReloadRecord } from "./reload-record.ts";
 
 export interface DaemonOptions {
   /** Reads the configuration: now, and for each SIGHUP. */
@@ -72,7 +75,10 @@ class Daemon {
   #stdio: StdioConnection | null = null;
   /** Of any configuration whose decisions may still be under way, in milliseconds. */
   #longestDeadline = 0;
+  readonly #reloads = new ReloadRecord();
   #reloading: Promise<unknown>;
+  /** A reload is under way. */
+  #isReloading = false;
   #begin: () => void = () => {};
   #end: () => void = () => {};
   #stopping = false;
@@ -160,7 +166,10 @@ class Daemon {
         pid: process.pid,
         started: this.#started,
         config: this.#config?.file ?? "",
+        reload: this.#reloads.last,
       }),
+      reload: async () =>
+        (await this.#reloadInTurn()) ?? { problem: "the bridge is ending: nothing is loaded any more" },
     };
   }
 
@@ -188,9 +197,8 @@ class Daemon {
   }
 
   #listenForSignals(): void {
-    process.on("SIGHUP", () => {
-      this.#reloading = this.#reloading.then(() => this.#reload());
-    });
+    process.on("SIGHUP", () => void this.#reloadInTurn());
+    process.on("SIGUSR1", () => void this.#reopenInTurn());
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void this.#stop(signal));
     process.on("uncaughtException", (error) => this.#fault(error));
     process.on("unhandledRejection", (error) => this.#fault(error));
@@ -201,9 +209,41 @@ class Daemon {
     this.#log.error({ detail }, "a fault inside the bridge or a module; it goes on, please report it");
   }
 
+  /** After the start, and after those that were asked for before. Undefined: the bridge is ending. */
+  #reloadInTurn(): Promise<ReloadOutcome | undefined> {
+    const reloading = this.#reloading.then(async () => {
+      this.#isReloading = true;
+      // Whatever becomes of the configuration: logrotate(8) has moved the file.
+      await this.#reopenLog();
+      const outcome = await this.#reload();
+      this.#isReloading = false;
+      return outcome;
+    });
+    this.#reloading = reloading;
+    return reloading;
+  }
+
+  /** At once, and once more when a reload is over that may have opened the file before it was moved. */
+  async #reopenInTurn(): Promise<void> {
+    if (this.#config !== null) await this.#reopenLog();
+    if (this.#config === null || this.#isReloading) {
+      this.#reloading = this.#reloading.then(() => this.#reopenLog());
+    }
+  }
+
+  async #reopenLog(): Promise<void> {
+    if (this.#config === null || this.#stopping) return;
+    try {
+      this.#log.use(this.#openLog(this.#config));
+      await this.#running?.engine.reopenLog();
+    } catch (error) {
+      this.#log.error({}, `the log was not opened anew, it goes on as it was: ${(error as Error).message}`);
+    }
+  }
+
   /** All or nothing: what can fail comes before the first change. */
-  async #reload(): Promise<void> {
-    if (this.#stopping || this.#running === null) return;
+  async #reload(): Promise<ReloadOutcome | undefined> {
+    if (this.#stopping || this.#running === null) return undefined;
     const { engine, listeners } = this.#running;
     let next: Prepared | undefined;
     let log: OpenLog | undefined;
@@ -222,10 +262,12 @@ class Daemon {
       }
       for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
       this.#log.info(this.#summary(config), "configuration loaded again");
+      return this.#reloads.loaded(config.warnings);
     } catch (error) {
       next?.discard();
       void log?.end(0);
       this.#logProblems(error, "configuration not loaded, the old one stays in use");
+      return this.#reloads.refused(error);
     }
   }
 

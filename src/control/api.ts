@@ -4,10 +4,12 @@
  *     GET  /v1/status
  *     POST /v1/offline   { "services": ["corp"], "for_ms": 7200000, "by": "alice" }
  *     POST /v1/online    { "services": ["corp"], "by": "alice" }
+ *     POST /v1/reload    { "by": "alice" }
  *     POST /v1/forget    { "service": "corp", "attributes": { "sasl_username": "mallory" }, "by": "alice" }
  *     GET  /v1/cache     NDJSON
  *     POST /v1/cache     NDJSON
  *
+ * A reload is answered when it is over: `{ "loaded": false, "at": …, "problems": [ … ] }` where it was refused.
  * Without `services` all are meant; without `for_ms` the switch holds until it is switched back. To forget everything,
  * of a service or of all, takes `all: true` in place of `attributes`: nobody does it by leaving something out. What was met
  * is in the reply, `{ "met": 3, "complete": true }`; with `"dry_run": true` it is only counted.
@@ -31,6 +33,7 @@ const name = z.string().min(1).max(200);
 const by = z.string().min(1).max(200);
 const services: z.ZodType<readonly string[] | undefined> = z.array(name).min(1).max(1000).optional();
 const offlineSchema = z.strictObject({ services, for_ms: z.int().min(1).max(LONGEST).optional(), by });
+const reloadSchema = z.strictObject({ by });
 const onlineSchema = z.strictObject({ services, by });
 /** No z.record: that passes over a member `__proto__`, and what was asked for less would be forgotten for more. */
 const attributes = z.custom<Readonly<Record<string, string>>>(
@@ -62,6 +65,13 @@ const PATHS: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   },
   "/v1/online": {
     POST: withBody(onlineSchema, ({ services, by }, controls) => controls.online(services ?? "all", by)),
+  },
+  "/v1/reload": {
+    POST: async (request, controls) => {
+      // It takes as long as modules take to load, and has limits of its own.
+      request.socket.setTimeout(0);
+      return withBody(reloadSchema, ({ by }, controls) => controls.reload(by))(request, controls);
+    },
   },
   "/v1/forget": {
     POST: withBody(forgetSchema, ({ service, attributes = {}, by, dry_run: dryRun }, controls) =>

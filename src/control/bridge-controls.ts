@@ -16,7 +16,7 @@ import type { Log } from "../observe/log.ts";
 import { suggestion } from "../text/nearest.ts";
 import { visible } from "../text/visible.ts";
 import { LATE, within } from "../time/within.ts";
-import type { Controls, Refusal, ServiceNames, Status, Switching } from "./controls.ts";
+import type { Controls, Refusal, ReloadOutcome, ServiceNames, Status, Switching } from "./controls.ts";
 import type { StateFile } from "./state-file.ts";
 
 export interface Controlled {
@@ -27,6 +27,8 @@ export interface Controlled {
   readonly mask: (text: string) => string;
   /** What does not hang on who answers requests. */
   readonly about: () => Omit<Status, keyof EngineStatus | "uptime_s">;
+  /** Loads the configuration again. */
+  readonly reload: () => Promise<ReloadOutcome | Refusal>;
   readonly offline: OfflineSwitch;
   readonly state: StateFile;
   readonly log: Log;
@@ -100,6 +102,13 @@ export class BridgeControls implements Controls {
     const met = await confirmed(forgotten);
     this.#controlled.log.warn({ ...what, ...met, by }, "remembered decisions forgotten by hand");
     return met;
+  }
+
+  async reload(by: string): Promise<ReloadOutcome | Refusal> {
+    this.#controlled.log.info({ by }, "loading the configuration again, as told by hand");
+    const outcome = await this.#controlled.reload();
+    if ("problem" in outcome) return outcome;
+    return { ...outcome, problems: outcome.problems.map(this.mask) };
   }
 
   exportCache(): AsyncIterable<string> | Refusal {

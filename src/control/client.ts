@@ -21,6 +21,13 @@ export interface ControlRequest {
   readonly path: string;
   /** What is sent: JSON, or a stream of NDJSON. */
   readonly body?: object | AsyncIterable<Buffer>;
+  /** Milliseconds without a byte after which it is given up; by default 30 s. */
+  readonly patience?: number;
+}
+
+/** There is no bridge, or it does not answer. */
+interface Absence extends Refusal {
+  readonly absent: true;
 }
 
 /** Nothing moves for so long: given up, in milliseconds. */
@@ -55,7 +62,7 @@ export async function openControl(
 
 function send(
   target: ControlTarget,
-  { method, path, body }: ControlRequest,
+  { method, path, body, patience = IDLE_TIME }: ControlRequest,
 ): Promise<IncomingMessage | Refusal> {
   const { endpoint, token } = target;
   const stream = body !== undefined && Symbol.asyncIterator in body ? body : undefined;
@@ -77,11 +84,15 @@ function send(
         ? { socketPath: endpoint.path, host: "localhost" }
         : { host: endpoint.host, port: endpoint.port };
     const request = httpRequest({ ...place, method, path, headers, agent: false });
-    request.setTimeout(IDLE_TIME, () =>
-      request.destroy(new Error(`it said nothing for ${IDLE_TIME / 1000} s`)),
+    request.setTimeout(patience, () =>
+      request.destroy(new Error(`it said nothing for ${patience / 1000} s`)),
     );
     request.once("response", resolve);
-    request.on("error", (error) => resolve({ problem: connectionProblem(error, endpoint) }));
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      const problem = connectionProblem(error, endpoint);
+      const absence: Absence = { problem, absent: true };
+      resolve(error.code === "EACCES" || error.code === "EPERM" ? { problem } : absence);
+    });
     if (stream === undefined) request.end(json);
     else void sendStream(stream, request, (problem) => resolve({ problem }));
   });

@@ -30,6 +30,8 @@ export interface Controls {
     by: string,
     dryRun: boolean,
   ): Promise<Met | Refusal>;
+  /** Loads the configuration again; resolves when it is in use, or refused. */
+  reload(by: string): Promise<ReloadOutcome | Refusal>;
   /** Remembered decisions as NDJSON, a line each. */
   exportCache(): AsyncIterable<string> | Refusal;
   /** Takes in lines of such an export. */
@@ -43,7 +45,26 @@ export interface Switching {
   readonly warning?: string;
 }
 
+/** What came of a reload. */
+export interface ReloadOutcome {
+  /** False: it was refused, and what was in use before still is. */
+  readonly loaded: boolean;
+  /** RFC 3339 in UTC. */
+  readonly at: string;
+  /** As `pfxbridge check` prints them: why it was refused; of one that is in use, its warnings. */
+  readonly problems: readonly string[];
+}
+
+/** The last reload, by a signal or a command. */
+export interface LastReload extends ReloadOutcome {
+  /** Since when the configuration in use has been older than its file: the first refusal after the last that was loaded. */
+  readonly refused_since: string | null;
+}
+
 export interface Status extends EngineStatus {
+  /** Null: there has been none since the start. */
+  readonly reload: LastReload | null;
+
   readonly version: string;
   readonly pid: number;
   readonly started: string;

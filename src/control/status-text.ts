@@ -15,6 +15,7 @@ export function statusText(status: Status, now: number): string {
     ),
     ...workerLines(status),
     ...fold(`configuration ${status.config}`),
+    ...reloadLines(status, now),
     "",
     ...status.services.flatMap((service) => [...serviceLines(service, now), ""]),
     ...storeLines(status, now),
@@ -32,6 +33,19 @@ function workerLines({ workers }: Status): string[] {
     answers ? `${pid} (${connections} connections)` : `${pid} (does not answer)`,
   );
   return fold(`worker processes: ${each.join(", ")}`);
+}
+
+function reloadLines({ reload }: Status, now: number): string[] {
+  const since = reload?.refused_since ?? null;
+  if (reload === null || since === null) return [];
+  const more = reload.problems.length > 1 ? ` (and ${reload.problems.length - 1} more)` : "";
+  return [
+    ...fold(
+      `RELOAD REFUSED since ${at(since, now)} (${ago(since, now)}): what is in use is older than the file`,
+    ),
+    ...entry("", `${reload.problems[0] ?? ""}${more}`),
+    ...entry("", "to do: pfxbridge check, mend it, then pfxbridge reload"),
+  ];
 }
 
 function serviceLines(service: ServiceStatus, now: number): string[] {

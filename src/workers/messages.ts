@@ -37,6 +37,8 @@ export interface WorkerCalls {
   discard: [null, null];
   /** What is switched offline by hand. */
   switch: [OfflineSnapshot, null];
+  /** Opens the log file anew, of the configuration in use. */
+  reopenLog: [null, null];
   status: [null, EngineStatus];
   /** `own`: what it met in a shared store is counted, and deleted, by another worker. */
   forget: [{ readonly revocation: Revocation; readonly dryRun: boolean; readonly own: boolean }, Met];

@@ -150,6 +150,10 @@ export class WorkerPool implements Engine {
     };
   }
 
+  async reopenLog(): Promise<void> {
+    await this.#all((worker) => worker.call("reopenLog", null, CALL_TIME));
+  }
+
   async switched(): Promise<void> {
     const switches = this.#offline.snapshot();
     await this.#all((worker) => worker.call("switch", switches, CALL_TIME));

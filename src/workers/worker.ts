@@ -39,7 +39,10 @@ class Worker {
   readonly #offline: OfflineSwitch;
   readonly #engine: BridgeEngine;
   readonly #connections: ReceivedConnections;
-  #prepared: { readonly bridge: Prepared; readonly log: OpenLog } | null = null;
+  #prepared: { readonly bridge: Prepared; readonly log: OpenLog; readonly reopen: () => OpenLog } | null =
+    null;
+  /** Opens the log of the configuration in use once more. */
+  #reopen: (() => OpenLog) | null = null;
   #isLogging = false;
   /** Of any configuration whose decisions may still be under way, in milliseconds. */
   #longestDeadline = 0;
@@ -62,7 +65,7 @@ class Worker {
     this.#engine = new BridgeEngine(this.#offline, this.#log);
     this.#connections = new ReceivedConnections(this.#engine.handler, this.#log, () => this.#onEnded());
     this.#engine.receive(this.#connections);
-    for (const signal of ["SIGHUP", "SIGTERM", "SIGINT"] as const) process.on(signal, () => {});
+    for (const signal of ["SIGHUP", "SIGUSR1", "SIGTERM", "SIGINT"] as const) process.on(signal, () => {});
     process.on("uncaughtException", (error) => this.#fault(error));
     process.on("unhandledRejection", (error) => this.#fault(error));
     process.on("message", (message: ToWorker, socket: unknown) => this.#receive(message, socket));
@@ -108,6 +111,10 @@ class Worker {
       this.#offline.restore(switches);
       return null;
     },
+    reopenLog: () => {
+      if (this.#reopen !== null) this.#log.use(this.#reopen());
+      return null;
+    },
     status: () => this.#engine.status(),
     forget: ({ revocation, dryRun, own }) => this.#engine.forget(revocation, dryRun, own ? isOwn : undefined),
     export: ({ reader, own }) => {
@@ -142,14 +149,15 @@ class Worker {
     const config = shareOf(loading.offline ? { ...whole, offline: true } : whole, loading.share);
     const worker = loading.share.place + 1;
     const options = { ...config.log, shared: true, worker, output: SUPERVISORS_OUTPUT };
-    const log = openLog(options, config.mask);
+    const reopen = () => openLog(options, config.mask);
+    const log = reopen();
     try {
       if (!this.#isLogging) {
         this.#isLogging = true;
         // What a module says while it is imported is to be found in the log.
-        this.#log.use(openLog(options, config.mask));
+        this.#log.use(reopen());
       }
-      this.#prepared = { bridge: await this.#engine.prepare(config), log };
+      this.#prepared = { bridge: await this.#engine.prepare(config), log, reopen };
     } catch (error) {
       void log.end(0);
       throw error;
@@ -163,6 +171,7 @@ class Worker {
     this.#prepared = null;
     if (prepared === null) return null;
     this.#log.use(prepared.log);
+    this.#reopen = prepared.reopen;
     await prepared.bridge.use();
     return null;
   }

@@ -23,6 +23,7 @@ export function fakeControls(own: Partial<Controls> = {}): FakeControls {
     services: [],
     store_complaint: null,
     decisions: {},
+    reload: null,
   };
   return {
     asked,
@@ -30,6 +31,7 @@ export function fakeControls(own: Partial<Controls> = {}): FakeControls {
     status: note("status", status),
     offline: note("offline", { services: [] }),
     online: note("online", { services: [] }),
+    reload: note("reload", { loaded: true, at: "2026-01-01T00:00:00.000Z", problems: [] }),
     forget: note("forget", { met: 0, complete: true }),
     exportCache: async function* () {
       yield '{"key":"a"}';

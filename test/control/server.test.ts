@@ -277,6 +277,7 @@ describe("the client without a bridge", () => {
   it("says that none is running", async () => {
     const endpoint = { kind: "unix", path: join(folder.path, "nobody") } as const;
     expect(await askControl({ endpoint }, status)).toEqual({
+      absent: true,
       problem: expect.stringMatching(/^no bridge is running: there is no socket/),
     });
     expect(await askControl({ endpoint: { kind: "inet", host: "127.0.0.1", port: 1 } }, status)).toEqual({

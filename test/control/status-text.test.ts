@@ -38,6 +38,7 @@ function statusOf(...services: ServiceStatus[]): Status {
     started: at(11, 0),
     uptime_s: 12_311,
     config: "/etc/pfxbridge/pfxbridge.yaml",
+    reload: null,
     listeners: [
       { endpoint: "inet:127.0.0.1:9998", name: "inet:127.0.0.1:9998", connections: 12, requests: 1298 },
       {
