@@ -1,12 +1,10 @@
 /** `pfxbridge cache`: what a running bridge remembers, out to a file and in from one, so that a new host knows it too. */
-import { randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { rename, unlink } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { LoadCounts } from "../bridge/bridge.ts";
 import { type ControlTarget, openControl } from "../control/client.ts";
-import { inHeldFolder } from "../files/held-folder.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import { visible } from "../text/visible.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
 import { CONTROL_HELP, CONTROL_OPTIONS, command, controlTarget, orFail } from "./control-target.ts";
@@ -55,16 +53,9 @@ async function exportTo(file: string | undefined, target: ControlTarget): Promis
   }
   // Half an export must not stand where a whole one is looked for.
   try {
-    await inHeldFolder(resolve(file), async (folder, name) => {
-      const partial = folder.at(`${name}.${randomUUID()}.part`);
-      try {
-        await pipeline(lines, createWriteStream(partial, { flags: "wx", mode: 0o600 }));
-        await rename(partial, folder.at(name));
-      } catch (error) {
-        await unlink(partial).catch(() => {});
-        throw error;
-      }
-    });
+    await replaceFile(resolve(file), (partial) =>
+      pipeline(lines, partial.createWriteStream({ autoClose: false })),
+    );
   } catch (error) {
     throw incomplete(error);
   }

@@ -5,11 +5,12 @@
  * Nothing here throws: a file that cannot be read or written is a problem in words, and the bridge goes on without.
  */
 import { constants } from "node:fs";
-import { access, open, rename, unlink } from "node:fs/promises";
+import { access, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import type { OfflineSnapshot } from "../bridge/offline.ts";
 import { inHeldFolder } from "../files/held-folder.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import type { Refusal } from "./controls.ts";
 
 const switched = {
@@ -94,19 +95,7 @@ export class StateFile {
 
   async #write(text: string): Promise<string | undefined> {
     try {
-      await inHeldFolder(this.path, async (folder, name) => {
-        const next = folder.at(`${name}.${process.pid}.tmp`);
-        // What a crash left behind would be somebody's own file only where others can write the folder: O_EXCL tells.
-        await unlink(next).catch(() => {});
-        const file = await open(next, "wx", 0o600);
-        try {
-          await file.writeFile(text);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await rename(next, folder.at(name));
-      });
+      await replaceFile(this.path, (file) => file.writeFile(text));
       return undefined;
     } catch (error) {
       return this.#unwritable(error);

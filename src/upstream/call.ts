@@ -142,7 +142,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
 
   #begin(): void {
     if (!this.admits()) {
-      this.#end(this.#circuitOpen());
+      this.#endAttempt(this.#circuitOpen());
       return;
     }
     const { authenticator } = this.#context;
@@ -167,8 +167,8 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
 
   /** Fetching them has its own attempts: it is not tried again because the call is. */
   #uncredentialed(failure: Failure): void {
-    if (this.#retrying !== null) this.#end(failure);
-    else this.#finish(failure);
+    if (this.#retrying !== null) this.#endAttempt(failure);
+    else this.#endCall(failure);
   }
 
   #authenticated(credentials: AuthHeaders): void {
@@ -178,7 +178,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
       : (unsendable(request) ??
         this.#context.headers.assemble(request.headers, this.#question.id, credentials));
     if (!Array.isArray(headers) || isFailure(request)) {
-      this.#end(headers as Failure);
+      this.#endAttempt(headers as Failure);
       return;
     }
     this.#request = request;
@@ -189,7 +189,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
 
   #admit(granted: boolean, headers: string[], waited: boolean): void {
     if (granted) this.#send(headers, waited);
-    else this.#end(this.#overload());
+    else this.#endAttempt(this.#overload());
   }
 
   /** The slot is taken from here on. */
@@ -198,7 +198,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const endpoint = inTime ? this.#admitted() : null;
     if (endpoint === null) {
       this.#release("unknown");
-      this.#end(inTime ? this.#circuitOpen() : waited ? this.#overload() : TOO_LATE);
+      this.#endAttempt(inTime ? this.#circuitOpen() : waited ? this.#overload() : TOO_LATE);
       return;
     }
     this.#attempts++;
@@ -277,10 +277,10 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
       if (outcome.cause === "http_4xx") this.#permit!.declined();
       else this.#permit!.failed(outcome.detail, this.#asker.blamed);
       const pause = retryAfter(reply);
-      this.#end(pause === undefined ? outcome : { ...outcome, retryAfter: pause });
+      this.#endAttempt(pause === undefined ? outcome : { ...outcome, retryAfter: pause });
     } else {
       this.#permit!.succeeded();
-      this.#end(outcome);
+      this.#endAttempt(outcome);
     }
   }
 
@@ -291,7 +291,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     if (failure.blameless === true) this.#permit!.interrupted(failure.detail);
     else if (failure.cause === "bad_reply") this.#permit!.succeeded();
     else this.#permit!.failed(failure.detail, asked ? this.#asker.blamed : NOBODY);
-    this.#end(failure);
+    this.#endAttempt(failure);
   }
 
   #release(outcome: Outcome): void {
@@ -311,16 +311,16 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     this.#exchange(true);
   }
 
-  /** Of one attempt, or of the whole call. */
-  #end(outcome: T | Failure): void {
+  /** Or before it: when it could not be made. Tried again where that may help, else the call is over. */
+  #endAttempt(outcome: T | Failure): void {
     const retrying = this.#retrying;
     if (retrying !== null) {
       this.#retrying = null;
       retrying(outcome);
     } else if (isFailure(outcome) && isRetryable(outcome) && this.#mayRetry()) {
-      void retry(this, outcome, this.#context.retry).then((last) => this.#finish(last));
+      void retry(this, outcome, this.#context.retry).then((last) => this.#endCall(last));
     } else {
-      this.#finish(outcome);
+      this.#endCall(outcome);
     }
   }
 
@@ -328,7 +328,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     return this.#context.retry.attempts > 1 && this.deadline.remaining() > this.expectedLatency;
   }
 
-  #finish(answer: T | Failure): void {
+  #endCall(answer: T | Failure): void {
     const attempts = this.#attempts;
     this.#done(this.#status === 0 ? { answer, attempts } : { answer, attempts, status: this.#status });
   }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { StateFile } from "../../src/control/state-file.ts";
@@ -76,11 +76,5 @@ describe("a state file", () => {
     const file = new StateFile(join(folder, "missing", "state.json"));
     expect(await file.problem()).toContain("set control.state");
     expect(await file.save(SNAPSHOT)).toContain("ENOENT");
-  });
-
-  it("replaces what a crash left half written", async () => {
-    await writeFile(`${path}.${process.pid}.tmp`, "half");
-    await new StateFile(path).save(SNAPSHOT);
-    expect(JSON.parse(await readFile(path, "utf8")).offline).toEqual(SNAPSHOT);
   });
 });

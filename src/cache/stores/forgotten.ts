@@ -6,11 +6,12 @@
  * anything. A file is there as a whole or not at all. Where a secret is given it is signed; one that is not, or that is
  * damaged, is passed over with a warning.
  */
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, unlinkSync } from "node:fs";
-import { access, open, rename, unlink } from "node:fs/promises";
+import { access, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { makeOwnFolder, refuseOpenFolder } from "../../files/own-folder.ts";
+import { replaceFile } from "../../files/replace-file.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Revocation } from "../store.ts";
 import { decodeRevocation, encodeRevocation, MAX_REVOCATION } from "./revocation-codec.ts";
@@ -85,21 +86,10 @@ export class Forgotten {
   async add(revocation: Revocation): Promise<void> {
     const text = encodeRevocation(revocation, this.#secret);
     const path = this.#pathOf(text);
-    const next = join(this.folder, `${randomUUID()}.tmp`);
     try {
       makeOwnFolder(this.folder);
-      if (await exists(path)) return;
-      const file = await open(next, "wx", 0o600);
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(next, path);
-      await syncFolder(this.folder);
+      if (!(await exists(path))) await replaceFile(path, (file) => file.writeFile(text));
     } catch (error) {
-      await unlink(next).catch(() => {});
       const { code, message } = error as NodeJS.ErrnoException;
       throw new Error(`${this.folder} cannot be written (${code ?? message})`);
     }
@@ -127,16 +117,6 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** A name in a folder is on the disk when the folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 /** Empty where there is no such file. */
