@@ -1,6 +1,6 @@
 /** `pfxbridge check`: is the configuration right, and do its mappings do what their examples say? */
 import type { Config } from "../config/config.ts";
-import { findConfig } from "../config/find.ts";
+import { findConfig, passedOverAsRoot } from "../config/find.ts";
 import { loadConfig } from "../config/load.ts";
 import { missingOnMachine } from "../config/machine.ts";
 import { StateFile } from "../control/state-file.ts";
@@ -23,7 +23,8 @@ export const check: Command = {
     "  -c, --config FILE  the configuration; default ./pfxbridge.yaml (not as root),",
     "                     then /etc/pfxbridge/pfxbridge.yaml",
     "",
-    "Exit status: 0 all is well (warnings aside), 1 something is wrong.",
+    "Exit status: 0 all is well (warnings aside), 1 something is wrong, or a",
+    "configuration was passed over.",
   ].join("\n"),
   async run(args) {
     const { values, positionals } = readArguments(args, { config: { type: "string", short: "c" } }, true);
@@ -37,8 +38,15 @@ export const check: Command = {
       console.log("Checking the mappings that come with pfxbridge.\n");
       const status = await checkMappings(shippedMappings());
       // The first lines have left the screen by now, and what has passed is not what was meant.
-      console.log("No configuration was checked: see the first line.");
-      return status;
+      const passedOver = passedOverAsRoot();
+      if (passedOver === undefined) {
+        console.log("No configuration was checked: see the first line.");
+        return status;
+      }
+      console.log(
+        `No configuration was checked: as root ${visible(passedOver)} is passed over. To check it: pfxbridge check -c pfxbridge.yaml`,
+      );
+      return 1;
     }
     const config = await loadConfig(file);
     // Before root's rights are gone: what the bridge opens as root need not be its user's to see.

@@ -4,9 +4,12 @@ import { Bridge } from "../bridge/bridge.ts";
 import { OfflineSwitch } from "../bridge/offline.ts";
 import { findConfig } from "../config/find.ts";
 import { loadConfig } from "../config/load.ts";
+import { ATTRIBUTE_NAMES } from "../model/request.ts";
 import { ServiceLog } from "../observe/log.ts";
 import { askPolicyService } from "../postfix/client.ts";
 import { parseEndpoint } from "../postfix/endpoint.ts";
+import { excerpt } from "../text/excerpt.ts";
+import { suggestion } from "../text/nearest.ts";
 import { safeJson } from "../text/quote.ts";
 import { visible } from "../text/visible.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
@@ -45,6 +48,7 @@ export const tryOut: Command = {
       true,
     );
     const attributes = positionals.length > 0 ? positionals.map(parseAttribute) : await readRequest();
+    for (const warning of misspelt(attributes)) console.error(`pfxbridge: ${visible(warning)}`);
     if (values.to !== undefined) return ask(values.to, attributes, values.json);
 
     const config = await loadConfig(findConfig(values.config));
@@ -59,6 +63,8 @@ export const tryOut: Command = {
     return explanation.failed ? 1 : 0;
   },
 };
+
+const KNOWN: ReadonlySet<string> = new Set(ATTRIBUTE_NAMES);
 
 type Attribute = readonly [name: string, value: string];
 
@@ -85,6 +91,14 @@ function parseAttribute(text: string): Attribute {
     throw new UsageError(`expected NAME=VALUE, as in sender=a@example.net, got ${JSON.stringify(text)}`);
   }
   return [text.slice(0, split), text.slice(split + 1)];
+}
+
+/** Postfix knows them all, and a policy service takes no notice of those that it does not know. */
+function misspelt(attributes: readonly Attribute[]): string[] {
+  return attributes
+    .map(([name]) => name)
+    .filter((name) => !KNOWN.has(name))
+    .map((name) => `warning: Postfix sends no attribute "${excerpt(name)}"${suggestion(name, KNOWN)}`);
 }
 
 /** Lines up to the first empty one, or the end of input. */

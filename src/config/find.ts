@@ -20,8 +20,14 @@ export function findConfig(named?: string, root: boolean = runsAsRoot()): string
   const found = candidates.find((file) => existsSync(file));
   if (found !== undefined) return found;
   const message =
-    root && existsSync(here)
+    passedOverAsRoot(root) !== undefined
       ? `does not exist; as root a configuration in the working directory is used only when named: -c ${HERE}`
       : `${root ? "does not exist" : "does not exist, nor does ./pfxbridge.yaml"}; name a configuration with -c FILE`;
   throw new ProblemError([{ file: SYSTEM, message, severity: "error" }]);
+}
+
+/** The configuration in the working directory that root does not use unless it is named; undefined where none is passed over. */
+export function passedOverAsRoot(root: boolean = runsAsRoot()): string | undefined {
+  const here = resolve(HERE);
+  return root && existsSync(here) ? here : undefined;
 }

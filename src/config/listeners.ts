@@ -1,4 +1,5 @@
 /** `listen`: where Postfix finds the bridge. */
+import { isLoopback } from "../model/loopback.ts";
 import { parseEndpoint } from "../postfix/endpoint.ts";
 import type { ListenerConfig } from "./config.ts";
 import type { Report } from "./report.ts";
@@ -16,6 +17,7 @@ export function readListeners(raw: readonly RawListener[], report: Report): read
       mode,
       owner,
       group,
+      strangers = false,
     } = typeof entry === "string" ? { endpoint: entry } : entry;
     const path = typeof entry === "string" ? ["listen", index] : ["listen", index, "endpoint"];
     const endpoint = parseEndpoint(text);
@@ -32,6 +34,12 @@ export function readListeners(raw: readonly RawListener[], report: Report): read
     const anyPort = endpoint.kind === "inet" && endpoint.port === 0;
     if (places.has(place) && !anyPort) report.error(path, "this endpoint stands in the list twice");
     places.add(place);
+    if (endpoint.kind === "inet" && !isLoopback(endpoint.host) && !strangers) {
+      report.warn(
+        path,
+        `others than this machine can reach this endpoint, and the protocol knows no password: whoever does learns who may send; listen on inet:127.0.0.1:${endpoint.port} or a unix: socket, or keep strangers off with a firewall and say so: { endpoint: "${text}", strangers: true }`,
+      );
+    }
     listeners.push({
       endpoint,
       name,

@@ -9,6 +9,7 @@ import { ProblemError } from "../source/problem.ts";
 import { suggestion } from "../text/nearest.ts";
 import type { Config, LogConfig } from "./config.ts";
 import { readControl } from "./control.ts";
+import { warnOfExposed } from "./exposed.ts";
 import { readListeners } from "./listeners.ts";
 import { Masker } from "./masker.ts";
 import { warnOfProvoked } from "./provoked.ts";
@@ -47,6 +48,7 @@ async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>):
   const { services, named } = await readServices(raw.services, control?.state, report, masker);
   const routes = readRoutes(raw.routes, named, report);
   warnOfProvoked(raw, services, routes, report);
+  warnOfExposed(raw, services, routes, report);
   checkOffline(raw, report);
   if (raw.group !== undefined && raw.user === undefined) {
     report.error(["group"], '"group" is of use only together with "user"', { key: true });

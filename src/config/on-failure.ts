@@ -3,6 +3,7 @@
  *
  * Read once into an answer for each cause, so that a request in trouble only looks it up.
  */
+import { VERBS } from "../model/action.ts";
 import { CAUSES, type Cause, type Failure } from "../model/failure.ts";
 import type { Path } from "../source/position.ts";
 import { suggestion } from "../text/nearest.ts";
@@ -119,8 +120,9 @@ function parseTemplate(text: string, cause: Cause): readonly string[] | Omit<OnF
   const filled = text.replaceAll("${cause}", cause);
   const action = readAction(filled.replaceAll("${request_id}", EXAMPLE_REQUEST_ID));
   if ("problem" in action) {
-    if (!/^[a-z-]+$/.test(text)) return { offset: 0, message: action.problem };
-    const problem = suggestion(text, WORDS) || `; ${action.problem}`;
+    // One word is either of ours or a verb; with more behind it, it was meant as an action.
+    if (!/^[A-Za-z_-]+$/.test(text)) return { offset: 0, message: action.problem };
+    const problem = suggestion(text, [...WORDS, ...VERBS]) || `; ${action.problem}`;
     return { offset: 0, message: `expected ${WORDS.join(", ")} or an action${problem}` };
   }
   return action.action.split(EXAMPLE_REQUEST_ID);

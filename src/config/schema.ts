@@ -24,6 +24,7 @@ const listener = z.union([
     mode: mode.optional(),
     owner: text.optional(),
     group: text.optional(),
+    strangers: z.boolean().optional(),
   }),
 ]);
 

@@ -22,6 +22,7 @@ import { suggestion } from "../text/nearest.ts";
 import { choicesIn } from "./choices.ts";
 import { type Example, type ExampleResult, exampleCall, runExamples } from "./examples.ts";
 import { isShipped } from "./find.ts";
+import { grants } from "./grants.ts";
 import { importProblem } from "./imports.ts";
 import type { Mapping } from "./mapping.ts";
 import { loadModuleMapping } from "./module.ts";
@@ -76,6 +77,8 @@ export interface LoadedMapping {
   readonly queryNames: ReadonlySet<string>;
   /** The variables that its calls read; undefined for a module, of which nobody knows. */
   readonly names?: ReadonlySet<string>;
+  /** Whether a permit is OK, as far as its text tells: of a module nobody knows. */
+  readonly grants: boolean;
   /** Where it makes SOAP calls: what each attempt puts into their envelope. */
   readonly seal?: Seal | undefined;
   /** Changes with its content and its parameters. */
@@ -129,6 +132,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
       name,
       file,
       isModule: true,
+      grants: false,
       version,
       ...none,
       instantiate,
@@ -165,6 +169,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     product: definition.product ?? "",
     parameters: definition.parameters,
     isModule: false,
+    grants: grants(definition.response, values),
     headerNames: mapping.headerNames,
     queryNames: compiled.request.queryNames,
     names: compiled.request.names,

@@ -19,19 +19,28 @@ export function warnOfRules(
   rules: readonly Rule[],
 ): ReadonlyMap<number, string> {
   const warnings = new Map<number, string>();
+  // A service may well answer by its status alone: then there is one that says no.
+  const isDeniedByStatus = rules.some(
+    ({ condition, outcome }) => condition?.names.has("status") && !permits(outcome),
+  );
   const looksAtContent = rules.some((rule) => namesContent(rule));
   for (const [index, rule] of rules.entries()) {
     const { outcome } = rule;
-    if ("cause" in outcome || outcome.verb === null || !PERMITTING.has(outcome.verb)) continue;
+    if (!permits(outcome)) continue;
     const when = definitions[index]?.when ?? "";
-    if (namesContent(rule) ? onlyDenies(when) : looksAtContent && !/\b204\b/.test(when)) {
+    const byStatus = /\b204\b/.test(when) || (isDeniedByStatus && !looksAtContent);
+    if (namesContent(rule) ? onlyDenies(when) : !byStatus) {
       warnings.set(
         index,
-        'this rule permits replies of any shape, an error page or an empty body too; test for what the service says when it permits, as in body.decision == "Permit"',
+        'this rule permits replies of any shape, an error page or an empty body too; test for what the service says when it permits, as in body.decision == "Permit"; a service that answers by status alone needs a rule for the status that denies, as in status == 403',
       );
     }
   }
   return warnings;
+}
+
+function permits(outcome: Rule["outcome"]): boolean {
+  return !("cause" in outcome) && outcome.verb !== null && PERMITTING.has(outcome.verb);
 }
 
 function namesContent({ condition }: Rule): boolean {

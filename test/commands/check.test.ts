@@ -274,6 +274,18 @@ describe("of mappings by name or file", () => {
     );
   });
 
+  it.skipIf(process.geteuid?.() !== 0)(
+    "fails where it passes over a configuration, as root, and says so at the end",
+    async () => {
+      const site = await Site.create({ "pfxbridge.yaml": { routes: [{ action: "DUNNO" }] } });
+      const { status, stdout } = await run(["check"], { cwd: site.folder });
+      expect(status).toBe(1);
+      expect(stdout).toContain(
+        `\nNo configuration was checked: as root ${site.config} is passed over. To check it: pfxbridge check -c pfxbridge.yaml\n`,
+      );
+    },
+  );
+
   it("takes a shipped one by name and one's own by path", async () => {
     const site = await Site.create({ "gate.yaml": { ...GATE, examples: EXAMPLES } });
     const { status, stdout } = await run(["check", "rest", "./gate.yaml"], { cwd: site.folder });

@@ -220,3 +220,20 @@ it("shows no control character and nothing that is not seen, as JSON either", as
     if (json.length > 0) expect(JSON.parse(stdout).request.sender).toBe(`${hostile}@example.net`);
   }
 });
+
+describe("a misspelt attribute", () => {
+  it("is noticed, with the nearest name, and asked all the same", async () => {
+    const { url } = await permitting();
+    const site = await siteFor(url);
+    const { stdout, stderr } = await run(["try", "-c", site.config, "sendr=a@example.net", "x=1"]);
+    expect(stderr).toBe(
+      'pfxbridge: warning: Postfix sends no attribute "sendr"; did you mean "sender"?\npfxbridge: warning: Postfix sends no attribute "x"\n',
+    );
+    expect(stdout).toContain("sendr=a@example.net");
+  });
+
+  it("with --to, too", async () => {
+    const { stderr } = await run(["try", "--to", "inet:127.0.0.1:1", "recipent=b@example.org"]);
+    expect(stderr).toContain('Postfix sends no attribute "recipent"; did you mean "recipient"?\n');
+  });
+});

@@ -52,6 +52,16 @@ describe("a mistake in the configuration is an error with line and column", () =
       '4:5: error: unknown key "timout"; did you mean "timeout"?',
     ],
     ["a wrong type", `${CORP}routes: none`, '2:9: error: expected a list, got "none"'],
+    [
+      "a misspelt word of on_failure",
+      corp("url: https://a.example, on_failure: fail_open"),
+      '2:47: error: expected fail-closed, fail-open, postfix-default or an action; did you mean "fail-open"?',
+    ],
+    [
+      "a misspelt verb of on_failure",
+      corp("url: https://a.example, on_failure: DUNO"),
+      '2:47: error: expected fail-closed, fail-open, postfix-default or an action; did you mean "DUNNO"?',
+    ],
     ["an empty file", "", "1:1: error: expected a table (`key: value`), got nothing"],
     [
       "nothing to do",

@@ -244,6 +244,8 @@ describe("warnings", () => {
     ["what is not a denial", rule('!(body.decision == "Deny")', "DUNNO"), 3],
     ["what is not a denial, written otherwise", rule('status == 200 && body.decision != "Deny"', "OK"), 3],
     ["what is not blocked", rule("!body.blocked", "DUNNO"), 3],
+    ["a single rule by status, where none denies by it", rule("status == 200", "DUNNO"), 3],
+    ["a rule for everything", "  - action: OK\n", 3],
   ])("%s permits replies of any shape", async (_, rules, line) => {
     const found = await warnings(rules);
     expect(found).toMatchObject([{ line, severity: "warning" }]);
