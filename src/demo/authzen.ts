@@ -4,11 +4,11 @@
  * Reads what the shipped mapping `authzen` asks. A body that is no evaluation request is answered with 400.
  */
 import { answer } from "./permissions.ts";
-import type { Reply } from "./reply.ts";
+import type { DemoReply } from "./reply.ts";
 
 export const EVALUATION_PATH = "/access/v1/evaluation";
 
-export function evaluate(body: string): Reply {
+export function evaluate(body: string): DemoReply {
   const subject = member(parse(body), "subject");
   const properties = member(subject, "properties");
   if (typeof member(subject, "id") !== "string" || typeof properties !== "object") {
@@ -43,6 +43,6 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function json(status: number, value: unknown): Reply {
+function json(status: number, value: unknown): DemoReply {
   return { status, contentType: "application/json", body: JSON.stringify(value) };
 }

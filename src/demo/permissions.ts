@@ -27,7 +27,7 @@ interface Question {
   readonly sender: string;
 }
 
-interface Answer {
+interface Answered {
   readonly permitted: boolean;
   /** For the sender: one sentence. */
   readonly reason: string;
@@ -39,7 +39,7 @@ interface Answer {
  * @example
  * answer({ clientAddress: "1.2.3.4", clientName: "foo.bar", sender: "foo@example.com" }).permitted // true
  */
-export function answer(question: Question): Answer {
+export function answer(question: Question): Answered {
   const { clientAddress, clientName } = question;
   const sender = question.sender.toLowerCase();
   if (sender === "") return denied("mail without a sender is not permitted here");
@@ -55,6 +55,6 @@ export function answer(question: Question): Answer {
   return { permitted: true, reason: `${row.origin} may send as ${row.address}` };
 }
 
-function denied(reason: string): Answer {
+function denied(reason: string): Answered {
   return { permitted: false, reason };
 }

@@ -1,5 +1,5 @@
 /** What the demo's interfaces give back to its HTTP server. */
-export interface Reply {
+export interface DemoReply {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;

@@ -9,7 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { boundedText } from "../model/bounded-text.ts";
 import { EVALUATION_PATH, evaluate } from "./authzen.ts";
-import type { Reply } from "./reply.ts";
+import type { DemoReply } from "./reply.ts";
 import { check, SOAP_PATH } from "./soap.ts";
 
 export interface DemoService {
@@ -21,7 +21,7 @@ export interface DemoService {
 
 const MAX_BODY = 65_536;
 
-const INTERFACES: ReadonlyMap<string, (body: string) => Reply> = new Map([
+const INTERFACES: ReadonlyMap<string, (body: string) => DemoReply> = new Map([
   [EVALUATION_PATH, evaluate],
   [SOAP_PATH, check],
 ]);
@@ -57,7 +57,7 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
   response.writeHead(reply.status, headers).end(reply.body);
 }
 
-async function replyTo(request: IncomingMessage): Promise<Reply> {
+async function replyTo(request: IncomingMessage): Promise<DemoReply> {
   const answerTo = INTERFACES.get((request.url ?? "").split("?")[0] ?? "");
   if (answerTo === undefined) return refusal(404, `ask ${[...INTERFACES.keys()].join(" or ")}`);
   if (request.method !== "POST") return refusal(405, "use POST");
@@ -65,6 +65,6 @@ async function replyTo(request: IncomingMessage): Promise<Reply> {
   return body === null ? refusal(413, `no more than ${MAX_BODY} bytes, please`) : answerTo(body);
 }
 
-function refusal(status: number, text: string): Reply {
+function refusal(status: number, text: string): DemoReply {
   return { status, contentType: "text/plain", body: `${text}\n` };
 }

@@ -7,13 +7,13 @@ import { openEnvelope } from "../mapping/soap.ts";
 import { parseXml, XmlError } from "../mapping/xml.ts";
 import type { XmlValue } from "../mapping/xml-tree.ts";
 import { answer } from "./permissions.ts";
-import type { Reply } from "./reply.ts";
+import type { DemoReply } from "./reply.ts";
 
 export const SOAP_PATH = "/soap";
 
 const NAMESPACE = "urn:example:mail-authorization";
 
-export function check(body: string): Reply {
+export function check(body: string): DemoReply {
   const question = questionIn(body);
   if (question === undefined) return fault("a Check in a SOAP 1.1 envelope is expected");
   const { permitted, reason } = answer({
@@ -43,14 +43,14 @@ function text(value: XmlValue | undefined): string {
   return typeof value === "string" ? value : "";
 }
 
-function fault(reason: string): Reply {
+function fault(reason: string): DemoReply {
   return envelope(
     500,
     `<soap:Fault><faultcode>soap:Client</faultcode><faultstring>${escapeXml(reason)}</faultstring></soap:Fault>`,
   );
 }
 
-function envelope(status: number, inside: string): Reply {
+function envelope(status: number, inside: string): DemoReply {
   const body =
     '<?xml version="1.0" encoding="UTF-8"?>' +
     '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">' +

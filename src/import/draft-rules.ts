@@ -4,14 +4,14 @@
  */
 
 import { fillReply, sampleOf, UNDECIDED, withoutExpressions } from "./fill.ts";
-import { type Decision, likelyDecision, type Meaning, meaningOf } from "./guess-decision.ts";
-import type { Reply } from "./operation.ts";
+import { type GuessedDecision, likelyDecision, type Meaning, meaningOf } from "./guess-decision.ts";
+import type { DescribedReply } from "./operation.ts";
 import type { Scalar, Step, Way } from "./shape.ts";
-import { xmlText } from "./xml-text.ts";
+import { memberXml } from "./xml-text.ts";
 import { comment, entry, type Item, Table, type Yaml } from "./yaml.ts";
 
 /** One answer of the service. */
-interface Answer {
+interface DraftedAnswer {
   readonly when: string;
   /** For people. */
   readonly what: string;
@@ -34,7 +34,7 @@ export interface DraftRules {
 }
 
 /** @param permit the action of a permit that is proposed */
-export function draftRules(reply: Reply): DraftRules {
+export function draftRules(reply: DescribedReply): DraftRules {
   const decision = likelyDecision(reply);
   if (decision === undefined) return undecidedRules(reply);
   const expression = expressionOf(decision.way, reply.kind === "soap");
@@ -56,7 +56,7 @@ export function draftRules(reply: Reply): DraftRules {
   };
 }
 
-function undecidedRules(reply: Reply): DraftRules {
+function undecidedRules(reply: DescribedReply): DraftRules {
   const what =
     reply.kind === "text"
       ? 'what the reply says when it permits, and what when it denies: rules with `when: text == "…"`'
@@ -80,8 +80,8 @@ function undecidedRules(reply: Reply): DraftRules {
   };
 }
 
-function answersOf({ shape }: Decision, expression: string, xml: boolean): Answer[] {
-  const answer = (value: Scalar, when: string): Answer => ({
+function answersOf({ shape }: GuessedDecision, expression: string, xml: boolean): DraftedAnswer[] {
+  const answer = (value: Scalar, when: string): DraftedAnswer => ({
     when,
     what: `${expression} is ${JSON.stringify(value)}`,
     value,
@@ -117,7 +117,7 @@ function celLiteral(value: Scalar, xml: boolean): string {
   return typeof value === "string" || xml ? JSON.stringify(String(value)) : String(value);
 }
 
-function ruleOf(answer: Answer, decision: Decision, reply: Reply): Item {
+function ruleOf(answer: DraftedAnswer, decision: GuessedDecision, reply: DescribedReply): Item {
   const action = actionOf(answer.meaning, decision, reply, false);
   const value = answer.open
     ? `the value with which the service says ${answer.meaning} (in place of "${UNDECIDED} ${answer.meaning}"), and then`
@@ -150,8 +150,8 @@ function failure(when: string | null, detail: string): Table {
 /** @param example what comes of it for the reply of the example */
 function actionOf(
   meaning: Meaning,
-  { reason }: Decision,
-  { kind }: Reply,
+  { reason }: GuessedDecision,
+  { kind }: DescribedReply,
   example: boolean,
 ): string | undefined {
   if (meaning === "permit") return "DUNNO";
@@ -163,18 +163,18 @@ function actionOf(
 
 const REASON = "not today";
 
-function replyOf(reply: Reply, { way, reason }: Decision, value: Scalar): Table {
+function replyOf(reply: DescribedReply, { way, reason }: GuessedDecision, value: Scalar): Table {
   const chosen: (readonly [Way, Scalar])[] = [[way, value]];
   if (reason !== undefined) chosen.push([reason, REASON]);
   return new Table([entry("status", 200), sampleEntry(reply, chosen)]);
 }
 
-function sampleEntry(reply: Reply, chosen: readonly (readonly [Way, Scalar])[]) {
+function sampleEntry(reply: DescribedReply, chosen: readonly (readonly [Way, Scalar])[]) {
   const filled = fillReply(reply.shape, chosen);
   if (reply.kind !== "soap" || filled.kind !== "object") return entry("json", yamlOf(sampleOf(filled)));
   return entry(
     "soap",
-    filled.members.map(({ member, value }) => `${xmlText(member, value, "sample")}\n`).join(""),
+    filled.members.map(({ member, value }) => `${memberXml(member, value, "sample")}\n`).join(""),
   );
 }
 

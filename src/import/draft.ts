@@ -5,7 +5,7 @@ import { type Filled, type Findings, fillCall, sampleOf, UNDECIDED, withoutExpre
 import { EXAMPLE_REQUEST } from "./guess-value.ts";
 import type { HttpBody, HttpCall, Operation, Parameter, SoapCall } from "./operation.ts";
 import type { Member } from "./shape.ts";
-import { type Outermost, xmlText } from "./xml-text.ts";
+import { memberXml, type Outermost } from "./xml-text.ts";
 import { comment, type Entry, entry, Table, writeYaml, type Yaml } from "./yaml.ts";
 
 export interface Draft {
@@ -119,7 +119,7 @@ function soapCall(call: SoapCall, findings: Findings): DraftCall {
     for (const [, value] of filled) if (value !== undefined) choices.push(...choicesIn(value));
     const text = (which: "template" | "sample") =>
       filled
-        .map(([member, value]) => (value ? `${xmlText(member, value, which, outermost)}\n` : ""))
+        .map(([member, value]) => (value ? `${memberXml(member, value, which, outermost)}\n` : ""))
         .join("");
     return {
       template: text("template"),

@@ -2,11 +2,11 @@
  * Which member of a reply is the decision, and which the reason, most likely: by names, types and the values that they may
  * have. And what a value means, by its word. Guesses only: the administrator chooses.
  */
-import type { Reply } from "./operation.ts";
+import type { DescribedReply } from "./operation.ts";
 import type { OpenShape, Shape, ValueShape, Way } from "./shape.ts";
 import { words } from "./words.ts";
 
-export interface Decision {
+export interface GuessedDecision {
   readonly way: Way;
   readonly shape: ValueShape | OpenShape;
   readonly score: number;
@@ -78,7 +78,7 @@ export function meaningOf(value: unknown): Meaning {
 }
 
 /** The likeliest member; undefined where nothing is likely. */
-export function likelyDecision({ shape, kind }: Reply): Decision | undefined {
+export function likelyDecision({ shape, kind }: DescribedReply): GuessedDecision | undefined {
   const leaves = leavesOf(shape);
   const only = leaves.length === 1 ? 1 : 0;
   const [best] = ranked(leaves, (leaf) => decisionScore(leaf) + only);

@@ -10,7 +10,7 @@ export interface Operation {
   /** The service's `url`; empty where the description does not say it. */
   readonly url: string;
   readonly call: SoapCall | HttpCall;
-  readonly reply: Reply;
+  readonly reply: DescribedReply;
   /** How the service wants to be shown who asks: lines of configuration, with words as comments. */
   readonly auth: readonly string[];
   /** What else the administrator should know. */
@@ -49,7 +49,7 @@ export interface HttpBody {
   readonly shape: Shape;
 }
 
-export interface Reply {
+export interface DescribedReply {
   readonly kind: "soap" | "json" | "text";
   /** What `body` is in the rules. */
   readonly shape: Shape;

@@ -19,9 +19,9 @@ export interface Outermost {
 
 /**
  * @param which the text of a mapping, or what comes of it in the examples
- * @example xmlText(member, filled, "template") === '<m:Check xmlns:m="urn:a">\n  <m:Sender>${sender}</m:Sender>\n</m:Check>'
+ * @example memberXml(member, filled, "template") === '<m:Check xmlns:m="urn:a">\n  <m:Sender>${sender}</m:Sender>\n</m:Check>'
  */
-export function xmlText(
+export function memberXml(
   member: Member,
   value: Filled,
   which: "template" | "sample",

@@ -8,11 +8,12 @@
 import type { Variables } from "../expression/variables.ts";
 import type { UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
+import type { Path } from "../source/position.ts";
 import { oneLine } from "../text/one-line.ts";
 import { percentEncode } from "../text/percent.ts";
 import type { Seal } from "./render/addressing.ts";
 import type { CompiledBody } from "./render/body.ts";
-import { type CompileContext, type Path, type Render, RenderError } from "./render/context.ts";
+import { type CompileContext, type Render, RenderError } from "./render/context.ts";
 import { formEncode } from "./render/escape.ts";
 import { compileFields, joinFields } from "./render/fields.ts";
 import { type CompiledHeader, compileHeaders } from "./render/headers.ts";

@@ -6,8 +6,8 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { type Bound, bind } from "./bind.ts";
-import { Complaints } from "./complaints.ts";
 import type { ConnectionLog } from "./connection.ts";
+import { ConnectionComplaints } from "./connection-complaints.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import type { SocketRights } from "./socket-file.ts";
 
@@ -65,7 +65,7 @@ export class Acceptor {
   readonly name: string;
   readonly #server: Server;
   readonly #bound: Bound;
-  readonly #complaints: Complaints;
+  readonly #complaints: ConnectionComplaints;
 
   /** Use `accepting`. */
   constructor(server: Server, bound: Bound, options: AcceptorOptions) {
@@ -73,7 +73,7 @@ export class Acceptor {
     this.name = options.name ?? formatEndpoint(this.endpoint);
     this.#server = server;
     this.#bound = bound;
-    this.#complaints = new Complaints(options.log);
+    this.#complaints = new ConnectionComplaints(options.log);
   }
 
   begin(receiver: Receiver): void {

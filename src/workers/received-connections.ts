@@ -2,8 +2,8 @@
 import type { Socket } from "node:net";
 import type { Reception } from "../bridge/bridge-engine.ts";
 import { Clients } from "../postfix/clients.ts";
-import { Complaints } from "../postfix/complaints.ts";
 import type { ConnectionLog, PolicyHandler } from "../postfix/connection.ts";
+import { ConnectionComplaints } from "../postfix/connection-complaints.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import { type Handed, PolicyConnections } from "../postfix/policy-connections.ts";
 import type { ListenerPlace } from "./messages.ts";
@@ -15,7 +15,7 @@ interface Listener {
 
 export class ReceivedConnections implements Reception {
   readonly #log: ConnectionLog;
-  readonly #complaints: Complaints;
+  readonly #complaints: ConnectionComplaints;
   readonly #onEnded: () => void;
   readonly #clients = new Clients();
   readonly #listeners = new Map<string, Listener>();
@@ -24,7 +24,7 @@ export class ReceivedConnections implements Reception {
   constructor(handle: PolicyHandler, log: ConnectionLog, onEnded: () => void) {
     this.#handle = handle;
     this.#log = log;
-    this.#complaints = new Complaints(log);
+    this.#complaints = new ConnectionComplaints(log);
     this.#onEnded = onEnded;
   }
 

@@ -17,7 +17,7 @@ import { type Met, sumOfMet } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
-import { Complaints } from "../postfix/complaints.ts";
+import { ConnectionComplaints } from "../postfix/connection-complaints.ts";
 import { mostClients } from "../postfix/descriptors.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import { type Contents, environmentWithout } from "../source/contents.ts";
@@ -73,7 +73,7 @@ export class WorkerPool implements Engine {
   /** `--offline`. */
   readonly #commandLine: boolean;
   readonly #log: Log;
-  readonly #complaints: Complaints;
+  readonly #complaints: ConnectionComplaints;
   readonly #listeners: () => readonly ListenerReport[];
   /** All that live, also those that only finish what they have. */
   readonly #workers = new Set<WorkerProcess>();
@@ -95,7 +95,7 @@ export class WorkerPool implements Engine {
     this.#offline = options.offline;
     this.#commandLine = options.commandLine;
     this.#log = options.log;
-    this.#complaints = new Complaints(options.log);
+    this.#complaints = new ConnectionComplaints(options.log);
     this.#listeners = options.listeners;
   }
 

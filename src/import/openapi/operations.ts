@@ -4,20 +4,20 @@ import { excerpt } from "../../text/excerpt.ts";
 import { oneLine } from "../../text/one-line.ts";
 import type { Documents } from "../documents.ts";
 import { isHttp } from "../documents.ts";
-import type { HttpBody, Operation, Parameter, Reply } from "../operation.ts";
+import type { DescribedReply, HttpBody, Operation, Parameter } from "../operation.ts";
 import { type Member, type ObjectShape, OPEN } from "../shape.ts";
 import { authLines } from "./security.ts";
 import { shapeOf } from "./shapes.ts";
 import {
+  type DocumentNode,
   fieldsOf,
   items,
   member,
   members,
-  type Place,
   placeProblem,
   readReferred,
   readTree,
-  textOf,
+  textAt,
 } from "./tree.ts";
 
 const METHODS = new Set(["get", "post", "put", "patch", "delete", "head", "options"]);
@@ -49,8 +49,8 @@ export async function readOpenApi(source: string, documents: Documents): Promise
     for (const operation of members(path)) {
       if (!METHODS.has(operation.name)) continue;
       const method = operation.name.toUpperCase();
-      const id = textOf(operation, "operationId") ?? `${method} ${path.name}`;
-      const summary = oneLine(textOf(operation, "summary") ?? "", 80);
+      const id = textAt(operation, "operationId") ?? `${method} ${path.name}`;
+      const summary = oneLine(textAt(operation, "summary") ?? "", 80);
       const of = { root, version, method, path, operation, id };
       found.push({
         id,
@@ -71,7 +71,7 @@ export async function readOpenApi(source: string, documents: Documents): Promise
 
 type Version = "2" | "3";
 
-function versionOf(root: Place): Version {
+function versionOf(root: DocumentNode): Version {
   const fields = fieldsOf(root.value);
   const swagger = String(fields?.swagger ?? "");
   const openapi = String(fields?.openapi ?? "");
@@ -85,11 +85,11 @@ function versionOf(root: Place): Version {
 }
 
 interface Found {
-  readonly root: Place;
+  readonly root: DocumentNode;
   readonly version: Version;
   readonly method: string;
-  readonly path: Place & { readonly name: string };
-  readonly operation: Place;
+  readonly path: DocumentNode & { readonly name: string };
+  readonly operation: DocumentNode;
   readonly id: string;
 }
 
@@ -99,9 +99,9 @@ const NOT_OURS =
 
 function readOperation(of: Found): Operation {
   const { root, version, method, path, operation, id } = of;
-  const declared = new Map<string, Place>();
+  const declared = new Map<string, DocumentNode>();
   for (const parameter of [...items(member(path, "parameters")), ...items(member(operation, "parameters"))]) {
-    declared.set(`${textOf(parameter, "in")} ${textOf(parameter, "name")}`, parameter);
+    declared.set(`${textAt(parameter, "in")} ${textAt(parameter, "name")}`, parameter);
   }
   const parameters = [...declared.values()];
   const notes: string[] = [];
@@ -111,7 +111,7 @@ function readOperation(of: Found): Operation {
       `A status can be an answer. The description has ${denials.join(", ")}: a rule such as \`when: status == 403\` takes one for a denial; without one it is trouble.`,
     );
   }
-  const title = textOf(root, "info", "title") ?? "";
+  const title = textAt(root, "info", "title") ?? "";
   return {
     id,
     title: `${id}${title === "" ? "" : ` of ${oneLine(title, 100)}`}`,
@@ -129,15 +129,15 @@ function readOperation(of: Found): Operation {
   };
 }
 
-function parameterOf(parameter: Place, version: Version): Parameter[] {
-  const name = textOf(parameter, "name");
-  const place = textOf(parameter, "in");
+function parameterOf(parameter: DocumentNode, version: Version): Parameter[] {
+  const name = textAt(parameter, "name");
+  const place = textAt(parameter, "in");
   if (name === undefined || (place !== "path" && place !== "query" && place !== "header")) return [];
   if (place === "header" && NOT_OURS.test(name)) return [];
   const content = members(member(parameter, "content"))[0];
   const schema =
     version === "2" ? parameter : (member(parameter, "schema") ?? (content && member(content, "schema")));
-  const description = textOf(parameter, "description");
+  const description = textAt(parameter, "description");
   return [
     {
       name,
@@ -184,19 +184,19 @@ function bodyOf({ operation }: Found): HttpBody | null {
   return { kind: found.kind, type: found.type.name, shape: shapeOf(member(found.type, "schema"), "call") };
 }
 
-function notSent(place: Place, types: readonly string[]): Error {
+function notSent(place: DocumentNode, types: readonly string[]): Error {
   return placeProblem(
     place,
     `a mapping sends JSON, a form or text; expected one of these, not ${excerpt(types.join(", "))}`,
   );
 }
 
-function swaggerBody({ root, operation }: Found, parameters: readonly Place[]): HttpBody | null {
+function swaggerBody({ root, operation }: Found, parameters: readonly DocumentNode[]): HttpBody | null {
   const types = items(member(operation, "consumes") ?? member(root, "consumes")).map(({ value }) => ({
     name: String(value),
   }));
-  const body = parameters.find((parameter) => textOf(parameter, "in") === "body");
-  const fields = parameters.filter((parameter) => textOf(parameter, "in") === "formData");
+  const body = parameters.find((parameter) => textAt(parameter, "in") === "body");
+  const fields = parameters.filter((parameter) => textAt(parameter, "in") === "formData");
   if (body !== undefined) {
     const found =
       types.length === 0 ? { type: { name: "application/json" }, kind: "json" as const } : best(types);
@@ -212,7 +212,7 @@ function swaggerBody({ root, operation }: Found, parameters: readonly Place[]): 
     kind: "object",
     members: fields.map(
       (field): Member => ({
-        name: textOf(field, "name") ?? "",
+        name: textAt(field, "name") ?? "",
         required: fieldsOf(field.value)?.required === true,
         shape: shapeOf(field, "call"),
       }),
@@ -224,7 +224,7 @@ function swaggerBody({ root, operation }: Found, parameters: readonly Place[]): 
 function replyOf(
   { root, version, operation }: Found,
   notes: string[],
-): { reply: Reply; denials: readonly string[] } {
+): { reply: DescribedReply; denials: readonly string[] } {
   const responses = members(member(operation, "responses"));
   const response =
     responses.find(({ name }) => name === "200") ??
@@ -232,7 +232,7 @@ function replyOf(
     responses.find(({ name }) => name === "default");
   const denials = responses
     .filter(({ name }) => /^40[34]$/.test(name))
-    .map((item) => `${item.name} (${oneLine(textOf(item, "description") ?? "", 60)})`);
+    .map((item) => `${item.name} (${oneLine(textAt(item, "description") ?? "", 60)})`);
   if (response === undefined) {
     notes.push("The description has no reply with 2xx.");
     return { reply: { kind: "json", shape: OPEN }, denials };
@@ -259,7 +259,7 @@ function replyOf(
 }
 
 /** Where the service is: the operation's own server, else the document's; a server's variables by their defaults. */
-function urlOf(root: Place, version: Version, { operation, path }: Found): string {
+function urlOf(root: DocumentNode, version: Version, { operation, path }: Found): string {
   const { address } = root.tree.document;
   const written = version === "2" ? swaggerUrl(root) : serverUrl([operation, path, root]);
   if (isHttp(written)) return written.replace(/\/$/, "");
@@ -267,20 +267,20 @@ function urlOf(root: Place, version: Version, { operation, path }: Found): strin
   return URL.canParse(written, address) ? new URL(written, address).href.replace(/\/$/, "") : "";
 }
 
-function serverUrl(places: readonly Place[]): string {
+function serverUrl(places: readonly DocumentNode[]): string {
   const server = places
     .map((place) => items(member(place, "servers"))[0])
     .find((found) => found !== undefined);
-  const url = (server && textOf(server, "url")) ?? "/";
+  const url = (server && textAt(server, "url")) ?? "/";
   return url.replace(
     /\{([^{}]+)\}/g,
-    (_, name: string) => (server && textOf(server, "variables", name, "default")) ?? name,
+    (_, name: string) => (server && textAt(server, "variables", name, "default")) ?? name,
   );
 }
 
-function swaggerUrl(root: Place): string {
-  const host = textOf(root, "host");
-  const base = textOf(root, "basePath") ?? "/";
+function swaggerUrl(root: DocumentNode): string {
+  const host = textAt(root, "host");
+  const base = textAt(root, "basePath") ?? "/";
   if (host === undefined) return base;
   const schemes = items(member(root, "schemes")).map(({ value }) => value);
   return `${schemes.includes("https") || schemes.length === 0 ? "https" : "http"}://${host}${base}`;

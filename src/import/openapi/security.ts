@@ -1,9 +1,9 @@
 /** A document's security schemes as lines of a service's configuration. */
 import { oneLine } from "../../text/one-line.ts";
-import { fieldsOf, items, member, type Place, textOf } from "./tree.ts";
+import { type DocumentNode, fieldsOf, items, member, textAt } from "./tree.ts";
 
 /** The lines for the first way that the operation names; those that only a comment can say begin with `#`. */
-export function authLines(root: Place, operation: Place, swagger: boolean): readonly string[] {
+export function authLines(root: DocumentNode, operation: DocumentNode, swagger: boolean): readonly string[] {
   const ways = items(member(operation, "security") ?? member(root, "security"));
   const schemes = swagger
     ? member(root, "securityDefinitions")
@@ -18,30 +18,30 @@ export function authLines(root: Place, operation: Place, swagger: boolean): read
   return ways.length > 1 ? [...lines, "# The description names other ways, too."] : lines;
 }
 
-function schemeLine(name: string, scheme: Place): string {
-  const type = textOf(scheme, "type") ?? "";
-  const kind = (textOf(scheme, "scheme") ?? "").toLowerCase();
+function schemeLine(name: string, scheme: DocumentNode): string {
+  const type = textAt(scheme, "type") ?? "";
+  const kind = (textAt(scheme, "scheme") ?? "").toLowerCase();
   const what = `# security scheme ${oneLine(name, 60)}`;
   if (type === "basic" || (type === "http" && kind === "basic")) {
     return `auth: { basic: { username: NAME, password: { file: PATH } } }    ${what}`;
   }
   if (type === "http" && kind === "bearer") return `auth: { bearer: { file: PATH } }    ${what}`;
-  if (type === "apiKey" && textOf(scheme, "in") === "header") {
+  if (type === "apiKey" && textAt(scheme, "in") === "header") {
     return `auth: { api_key: { header: ${nameOf(scheme)}, key: { file: PATH } } }    ${what}`;
   }
-  if (type === "apiKey" && textOf(scheme, "in") === "query") {
+  if (type === "apiKey" && textAt(scheme, "in") === "query") {
     return `auth: { api_key: { query: ${nameOf(scheme)}, key: { file: PATH } } }    ${what}`;
   }
   if (type === "apiKey") {
-    const place = textOf(scheme, "in") ?? "";
-    return `secrets: { api_key: { file: PATH } }    ${what}: in the ${oneLine(place, 20)}, ${oneLine(textOf(scheme, "name") ?? "", 60)}: \${secret.api_key} in the mapping`;
+    const place = textAt(scheme, "in") ?? "";
+    return `secrets: { api_key: { file: PATH } }    ${what}: in the ${oneLine(place, 20)}, ${oneLine(textAt(scheme, "name") ?? "", 60)}: \${secret.api_key} in the mapping`;
   }
   if (type === "mutualTLS") return `tls: { cert: PATH, key: PATH }    ${what}`;
   const flow = member(scheme, "flows", "clientCredentials") ?? scheme;
-  const where = textOf(flow, "tokenUrl") ?? textOf(scheme, "openIdConnectUrl") ?? "";
+  const where = textAt(flow, "tokenUrl") ?? textAt(scheme, "openIdConnectUrl") ?? "";
   return `# auth: as the description says, ${oneLine(type, 30)}${where === "" ? "" : ` with ${oneLine(where, 200)}`}`;
 }
 
-function nameOf(scheme: Place): string {
-  return JSON.stringify(oneLine(textOf(scheme, "name") ?? "", 60));
+function nameOf(scheme: DocumentNode): string {
+  return JSON.stringify(oneLine(textAt(scheme, "name") ?? "", 60));
 }

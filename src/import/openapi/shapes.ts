@@ -2,7 +2,7 @@
  * JSON Schema, as OpenAPI 3.0, 3.1 and Swagger 2.0 have it, as shapes. What goes round in a circle, or too deep, is open.
  */
 import { type Member, type ObjectShape, OPEN, type Scalar, type Shape, type ValueShape } from "../shape.ts";
-import { fieldsOf, identity, items, member, members, type Place, textOf } from "./tree.ts";
+import { type DocumentNode, fieldsOf, identity, items, member, members, textAt } from "./tree.ts";
 
 /** Who reads it: what only the other side sends is left out. */
 export type Direction = "call" | "reply";
@@ -12,7 +12,7 @@ const MOST_MEMBERS = 2000;
 /** Schemas looked at for one message: parts of parts multiply. */
 const MOST_SCHEMAS = 20_000;
 
-export function shapeOf(schema: Place | undefined, direction: Direction): Shape {
+export function shapeOf(schema: DocumentNode | undefined, direction: Direction): Shape {
   return schema === undefined ? OPEN : new JsonShapes(direction).shape(schema, 0, []);
 }
 
@@ -25,7 +25,7 @@ class JsonShapes {
     this.#direction = direction;
   }
 
-  shape(schema: Place, depth: number, within: readonly string[]): Shape {
+  shape(schema: DocumentNode, depth: number, within: readonly string[]): Shape {
     const fields = fieldsOf(schema.value);
     const own = identity(schema);
     if (fields === undefined || depth > DEEPEST || this.#schemas++ > MOST_SCHEMAS || within.includes(own))
@@ -48,7 +48,7 @@ class JsonShapes {
       : valueShape(fields, type);
   }
 
-  #object(schema: Place, depth: number, within: readonly string[]): Shape {
+  #object(schema: DocumentNode, depth: number, within: readonly string[]): Shape {
     const properties = members(member(schema, "properties"));
     const additional = member(schema, "additionalProperties");
     if (properties.length === 0) {
@@ -64,7 +64,7 @@ class JsonShapes {
     const found: Member[] = [];
     for (const property of properties) {
       if (fieldsOf(property.value)?.[hidden] === true || this.#members++ > MOST_MEMBERS) continue;
-      const description = textOf(property, "description");
+      const description = textAt(property, "description");
       found.push({
         name: property.name,
         required: required.has(property.name),
@@ -76,7 +76,12 @@ class JsonShapes {
   }
 
   /** The members of all parts; where a part is no object, the first that says something. */
-  #all(schema: Place, parts: readonly Place[], depth: number, within: readonly string[]): Shape {
+  #all(
+    schema: DocumentNode,
+    parts: readonly DocumentNode[],
+    depth: number,
+    within: readonly string[],
+  ): Shape {
     const shapes = parts.map((part) => this.shape(part, depth + 1, within));
     if (member(schema, "properties") !== undefined) shapes.push(this.#object(schema, depth + 1, within));
     const objects = shapes.filter((shape): shape is ObjectShape => shape.kind === "object");

@@ -4,16 +4,15 @@
  * followed from the operation that was chosen.
  */
 import { isMap, isNode, isScalar, isSeq, parseDocument } from "yaml";
+import type { Path } from "../../source/position.ts";
 import { unusable } from "../../source/problem.ts";
 import { excerpt } from "../../text/excerpt.ts";
 import { oneLine } from "../../text/one-line.ts";
 import type { Document, Documents } from "../documents.ts";
 import { problemAt } from "../place.ts";
 
-export type Path = readonly (string | number)[];
-
 /** A value in a document. */
-export interface Place {
+export interface DocumentNode {
   readonly tree: Tree;
   readonly path: Path;
   readonly value: unknown;
@@ -36,7 +35,7 @@ const DEEPEST = 100;
 const MOST_STEPS = 20;
 
 /** @throws ProblemError */
-export async function readTree(source: string, documents: Documents): Promise<Place> {
+export async function readTree(source: string, documents: Documents): Promise<DocumentNode> {
   const tree = treeOf(await documents.first(source));
   return { tree, path: [], value: tree.value };
 }
@@ -85,7 +84,7 @@ function limited(address: string, value: unknown): unknown {
 }
 
 /** A problem with a value of a document, or with the innermost part of the way to it. */
-export function placeProblem({ tree, path }: Place, message: string): Error {
+export function placeProblem({ tree, path }: DocumentNode, message: string): Error {
   return problemAt(tree.document.address, tree.text, offsetOf(tree.text, path), message);
 }
 
@@ -109,8 +108,8 @@ export function fieldsOf(value: unknown): Fields | undefined {
 }
 
 /** A member of a value, its reference followed; undefined where there is none. */
-export function member(place: Place, ...steps: Path): Place | undefined {
-  let at: Place = followed(place);
+export function member(place: DocumentNode, ...steps: Path): DocumentNode | undefined {
+  let at: DocumentNode = followed(place);
   for (const step of steps) {
     const { value } = at;
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
@@ -120,12 +119,12 @@ export function member(place: Place, ...steps: Path): Place | undefined {
 }
 
 /** The text of a member; undefined where there is none. */
-export function textOf(place: Place, ...steps: Path): string | undefined {
+export function textAt(place: DocumentNode, ...steps: Path): string | undefined {
   const value = member(place, ...steps)?.value;
   return typeof value === "string" ? value : undefined;
 }
 
-export function members(place: Place | undefined): (Place & { readonly name: string })[] {
+export function members(place: DocumentNode | undefined): (DocumentNode & { readonly name: string })[] {
   const fields = place && fieldsOf(followed(place).value);
   if (place === undefined || fields === undefined) return [];
   const at = followed(place);
@@ -135,22 +134,22 @@ export function members(place: Place | undefined): (Place & { readonly name: str
   });
 }
 
-export function items(place: Place | undefined): Place[] {
+export function items(place: DocumentNode | undefined): DocumentNode[] {
   if (place === undefined) return [];
   const at = followed(place);
   if (!Array.isArray(at.value)) return [];
-  return at.value.map((_, index) => member(at, index) as Place);
+  return at.value.map((_, index) => member(at, index) as DocumentNode);
 }
 
 /**
  * The same value, for comparison.
  */
-export function identity({ tree, path }: Place): string {
+export function identity({ tree, path }: DocumentNode): string {
   return `${tree.document.address}#${path.join("/")}`;
 }
 
 /** What a `$ref` leads to; the value itself where it is none. */
-function followed(place: Place): Place {
+function followed(place: DocumentNode): DocumentNode {
   let at = place;
   for (let steps = 0; steps < MOST_STEPS; steps++) {
     const reference = fieldsOf(at.value)?.$ref;
@@ -160,7 +159,7 @@ function followed(place: Place): Place {
   throw placeProblem(place, "this reference leads to references without end");
 }
 
-function target(place: Place, reference: string): Place {
+function target(place: DocumentNode, reference: string): DocumentNode {
   const [address = "", pointer = ""] = splitAt(reference);
   const other = address === "" ? place.tree : place.tree.others.get(address);
   if (other === undefined) throw placeProblem(place, `the document of "${excerpt(reference)}" was not read`);
@@ -196,10 +195,10 @@ function safelyDecoded(text: string): string {
 }
 
 /** Reads the documents that a value needs, by its references and those of what they lead to. */
-export async function readReferred(place: Place, documents: Documents): Promise<void> {
+export async function readReferred(place: DocumentNode, documents: Documents): Promise<void> {
   const trees = new Map<string, Tree>([[place.tree.document.address, place.tree]]);
   const seen = new Set<string>();
-  const waiting: Place[] = [place];
+  const waiting: DocumentNode[] = [place];
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     if (typeof at.value !== "object" || at.value === null) continue;
     for (const reference of referencesIn(at.value)) {
@@ -230,7 +229,7 @@ async function readOther(
 }
 
 /** What leads nowhere is told when it is needed. */
-function reachable(place: Place, reference: string): Place[] {
+function reachable(place: DocumentNode, reference: string): DocumentNode[] {
   try {
     return [target(place, reference)];
   } catch {

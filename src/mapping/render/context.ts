@@ -7,14 +7,12 @@ import type { Scope } from "../../expression/scope.ts";
 import { compileTemplate, type Template } from "../../expression/template.ts";
 import { toText } from "../../expression/text.ts";
 import type { Variables } from "../../expression/variables.ts";
+import type { Path } from "../../source/position.ts";
 import { PlacementError } from "./escape.ts";
-
-/** Keys and list indices from the top of the mapping file: `["request", "json", "from"]`. */
-export type Path = readonly (string | number)[];
 
 export interface CompileContext {
   readonly scope: Scope;
-  /** A mistake in the mapping; compiling goes on. `offset` is the place in the text at `path`, if it is one. */
+  /** A mistake in the mapping, at keys and list indices from its top; compiling goes on. `offset` is the place in the text at `path`, if it is one. */
   report(path: Path, message: string, offset?: number): void;
 }
 

@@ -5,13 +5,13 @@
 import type { Expression } from "../../expression/expression.ts";
 import { toText } from "../../expression/text.ts";
 import type { Variables } from "../../expression/variables.ts";
+import type { Path } from "../../source/position.ts";
 import {
   type CompileContext,
   compileLiteral,
   compileText,
   concatenate,
   type Names,
-  type Path,
   type Render,
   renderValue,
   templatePieces,

@@ -1,13 +1,13 @@
 /** `headers:` of a mapping's request: names and values that are the mapping's business (RFC 9110 §5). */
 import { toText } from "../../expression/text.ts";
 import { isHeaderName, isReservedHeader } from "../../model/header.ts";
+import type { Path } from "../../source/position.ts";
 import { excerpt } from "../../text/excerpt.ts";
 import {
   type CompileContext,
   compileText,
   concatenate,
   type Names,
-  type Path,
   type Render,
   templatePieces,
 } from "./context.ts";

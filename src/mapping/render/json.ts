@@ -8,13 +8,13 @@
 import type { Template } from "../../expression/template.ts";
 import { toJson } from "../../expression/text.ts";
 import type { Variables } from "../../expression/variables.ts";
+import type { Path } from "../../source/position.ts";
 import {
   type CompileContext,
   compileLiteral,
   compileText,
   concatenate,
   type Names,
-  type Path,
   type Render,
   renderValue,
   templatePieces,

@@ -1,5 +1,6 @@
 /** `soap:` of a mapping's request: the XML inside Body and Header, to an envelope with the headers that its version wants. */
 import type { Template } from "../../expression/template.ts";
+import type { Path } from "../../source/position.ts";
 import { parseXml, XmlError } from "../xml.ts";
 import { actionBlock, createSeal } from "./addressing.ts";
 import type { CompiledBody } from "./body.ts";
@@ -8,7 +9,6 @@ import {
   compileText,
   concatenate,
   type Names,
-  type Path,
   type Render,
   templatePieces,
 } from "./context.ts";

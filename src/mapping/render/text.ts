@@ -1,4 +1,6 @@
 /** `text:` of a mapping's request: a body of any format, whose values are escaped as it states. */
+
+import type { Path } from "../../source/position.ts";
 import { percentEncode } from "../../text/percent.ts";
 import type { CompiledBody } from "./body.ts";
 import {
@@ -7,7 +9,6 @@ import {
   compileText,
   concatenate,
   type Names,
-  type Path,
   templatePieces,
 } from "./context.ts";
 import { jsonStringText, xmlAttribute } from "./escape.ts";

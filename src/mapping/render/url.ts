@@ -7,13 +7,13 @@
  */
 
 import type { Slot, Template } from "../../expression/template.ts";
+import type { Path } from "../../source/position.ts";
 import { percentEncode } from "../../text/percent.ts";
 import {
   type CompileContext,
   compileText,
   concatenate,
   type Names,
-  type Path,
   placeName,
   type Render,
   RenderError,

@@ -6,8 +6,9 @@
  */
 
 import type { Slot, Template } from "../../expression/template.ts";
+import type { Path } from "../../source/position.ts";
 import { fastXml } from "../fast-xml.ts";
-import { type CompileContext, type Path, type Render, renderText } from "./context.ts";
+import { type CompileContext, type Render, renderText } from "./context.ts";
 import { fitsXml, xmlAttribute, xmlText } from "./escape.ts";
 
 /** A tag, or what is between two: literal text and values. */

@@ -4,7 +4,7 @@ import type { ConnectionLog } from "./connection.ts";
 /** Milliseconds between two. */
 const INTERVAL = 10_000;
 
-export class Complaints {
+export class ConnectionComplaints {
   readonly #log: ConnectionLog;
   #last = Number.NEGATIVE_INFINITY;
 
