@@ -11,7 +11,7 @@
 
 import { BridgeEngine } from "../bridge/bridge-engine.ts";
 import type { Engine, Prepared } from "../bridge/engine.ts";
-import { GRACE, longestDeadline } from "../bridge/grace.ts";
+import { END_TIME, GRACE, longestDeadline } from "../bridge/grace.ts";
 import { OfflineSwitch } from "../bridge/offline.ts";
 import type { Config } from "../config/config.ts";
 import { ControlEndpoint } from "../control/control-endpoint.ts";
@@ -21,14 +21,19 @@ import { type OpenLog, openLog, ServiceLog } from "../observe/log.ts";
 import { logWhatIsPrinted } from "../observe/printed.ts";
 import { keepStandardStreamsFromBlocking } from "../observe/standard-streams.ts";
 import { descriptorProblem } from "../postfix/descriptors.ts";
+import { givenSockets } from "../postfix/given-sockets.ts";
 import { ListenerSet } from "../postfix/listener-set.ts";
 import { type StdioConnection, serveStdio } from "../postfix/stdio.ts";
 import { keepingContents } from "../source/contents.ts";
 import { ProblemError } from "../source/problem.ts";
+import { ServiceManager } from "../systemd/service-manager.ts";
 import { within } from "../time/within.ts";
 import { VERSION } from "../version.ts";
 import { becomeUser } from "./privileges.ts";
 import { ReloadRecord } from "./reload-record.ts";
+
+/** For the service manager, until a reload succeeds. */
+const REFUSED = "the configuration was not loaded again, the log says why";
 
 export interface DaemonOptions {
   /** Reads the configuration: now, and for each SIGHUP. */
@@ -73,6 +78,7 @@ class Daemon {
   #config: Config | null = null;
   readonly #control = new ControlEndpoint(this.#log);
   #stdio: StdioConnection | null = null;
+  #manager: ServiceManager | null = null;
   /** Of any configuration whose decisions may still be under way, in milliseconds. */
   #longestDeadline = 0;
   readonly #reloads = new ReloadRecord();
@@ -95,6 +101,16 @@ class Daemon {
   }
 
   async start(): Promise<void> {
+    this.#manager = await ServiceManager.open(process.env, this.#log);
+    try {
+      await this.#start();
+    } catch (error) {
+      this.#manager.failed(error);
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     const { stdio = false } = this.#options;
     const tooFew = descriptorProblem();
     if (tooFew !== undefined) throw new Error(tooFew);
@@ -106,7 +122,7 @@ class Daemon {
     const { engine, listeners } = await this.#open(config);
     this.#running = { engine, listeners };
     if (!stdio) {
-      const problem = await listeners.apply(config.listeners);
+      const problem = givenSockets.assign(endpointsOf(config)) ?? (await listeners.apply(config.listeners));
       if (problem !== undefined) throw new Error(problem);
       await this.#control.bind(config.control);
     }
@@ -135,6 +151,8 @@ class Daemon {
     this.#options.onReady?.(listeners.endpoints);
     this.#log.info(this.#summary(config), "started");
     this.#control.serve();
+    this.#manager?.ready();
+    this.#manager?.watch(() => engine.status());
     this.#begin();
   }
 
@@ -213,10 +231,12 @@ class Daemon {
   #reloadInTurn(): Promise<ReloadOutcome | undefined> {
     const reloading = this.#reloading.then(async () => {
       this.#isReloading = true;
+      this.#manager?.reloading();
       // Whatever becomes of the configuration: logrotate(8) has moved the file.
       await this.#reopenLog();
       const outcome = await this.#reload();
       this.#isReloading = false;
+      if (!this.#stopping) this.#manager?.ready(outcome?.loaded === false ? REFUSED : undefined);
       return outcome;
     });
     this.#reloading = reloading;
@@ -282,6 +302,7 @@ class Daemon {
     this.#stopping = true;
     this.#log.info({ reason }, "stopping: answering what is in flight");
     const grace = this.#longestDeadline + GRACE;
+    this.#manager?.stopping(2 * grace + END_TIME);
     this.#stdio?.drain();
     await Promise.all([
       this.#running?.listeners.close(grace),
@@ -291,6 +312,7 @@ class Daemon {
     await this.#control.close();
     this.#log.info({}, "stopped");
     await this.#log.end();
+    this.#manager?.close();
     this.#end();
   }
 
@@ -311,4 +333,9 @@ class Daemon {
         : {}),
     };
   }
+}
+
+/** What the service manager may have bound. */
+function endpointsOf({ listeners, control }: Config) {
+  return [...listeners, ...(control === undefined ? [] : [{ endpoint: control.endpoint, name: "control" }])];
 }

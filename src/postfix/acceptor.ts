@@ -69,7 +69,7 @@ export class Acceptor {
 
   /** Use `accepting`. */
   constructor(server: Server, bound: Bound, options: AcceptorOptions) {
-    this.endpoint = boundTo(server, options.endpoint);
+    this.endpoint = boundTo(server, bound.endpoint ?? options.endpoint);
     this.name = options.name ?? formatEndpoint(this.endpoint);
     this.#server = server;
     this.#bound = bound;

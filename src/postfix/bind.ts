@@ -1,10 +1,12 @@
 /**
- * Binds a server to an endpoint: a TCP address, or a socket file with its owner, group and mode.
+ * Binds a server to an endpoint: a TCP address, or a socket file with its owner, group and mode; or gives it the socket
+ * that the service manager has bound there.
  *
  * Undefined when bound, else a problem that says what to do (port in use, no rights, no such directory).
  */
 import type { Server } from "node:net";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { type GivenSocket, givenSockets } from "./given-sockets.ts";
 import { numericRights, SocketPlace, type SocketRights } from "./socket-file.ts";
 
 /** Connections that wait to be accepted; the system cuts it to net.core.somaxconn. */
@@ -12,6 +14,8 @@ const BACKLOG = 4096;
 
 /** What is bound, until it is left. */
 export interface Bound {
+  /** Where the service manager has bound it; undefined: at the endpoint that was asked for. */
+  readonly endpoint?: Endpoint | undefined;
   /** Removes the file of a unix socket, where the rights allow; to be called when the server is closed. */
   leave(): void;
 }
@@ -27,11 +31,28 @@ export async function bind(
   endpoint: Endpoint,
   rights: SocketRights = {},
 ): Promise<Bound | { readonly problem: string }> {
+  const given = givenSockets.take(endpoint);
+  if (given !== undefined) return useGiven(server, endpoint, given);
   if (endpoint.kind === "unix") return bindFile(server, endpoint, rights);
   const problem = await listening(server, () =>
     server.listen({ host: endpoint.host, port: endpoint.port, backlog: BACKLOG }),
   );
   return problem === undefined ? { leave: () => {} } : { problem: bindProblem(problem, endpoint) };
+}
+
+/** Its file, with owner, group and mode, is the service manager's. */
+async function useGiven(
+  server: Server,
+  endpoint: Endpoint,
+  { descriptor, name, endpoint: at }: GivenSocket,
+): Promise<Bound | { readonly problem: string }> {
+  const failure = await listening(server, () => server.listen({ fd: descriptor, backlog: BACKLOG }));
+  if (failure === undefined) return { endpoint: at, leave: () => {} };
+  return {
+    problem:
+      `cannot listen on ${formatEndpoint(endpoint)}: the socket "${name}" that systemd hands over for it does not ` +
+      `serve (${failure.code}); its unit needs ListenStream= and Accept=no`,
+  };
 }
 
 async function bindFile(
