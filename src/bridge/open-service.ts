@@ -32,6 +32,7 @@ export async function openService(
   const { name, deadline, stressDeadline, onFailure } = config;
   const mapping = await inTime(config.mapping);
   const upstream = openUpstream(config, log);
+  if (!offline.isOffline(name)) upstream.discover();
   const cache =
     config.cache === undefined
       ? null
@@ -75,7 +76,7 @@ function openBatcher(
 ): Batcher {
   const onRefused = (detail: string) =>
     log.warn({ service, detail }, "the service takes no batch: calls are made one by one for a minute");
-  return new Batcher(upstream, { ...batch, onRefused });
+  return new Batcher(upstream, { ...batch, isTaken: () => upstream.takesBatches, onRefused });
 }
 
 /** Resolves when the calls under way have ended. */

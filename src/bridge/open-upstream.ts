@@ -40,6 +40,12 @@ export function openUpstream(service: ServiceConfig, log: Log): Upstream {
         const level = state === "open" ? "warn" : "info";
         log[level]({ service: name, url, state, detail }, CIRCUIT_MESSAGES[state]);
       },
+      onDiscovery: (url, ok, detail) => {
+        const message = ok
+          ? "the service says where it is asked"
+          : "where the service is asked cannot be discovered";
+        log[ok ? "info" : "warn"]({ service: name, url, detail }, message);
+      },
       onCertificates: (ok, detail) => log[ok ? "info" : "error"]({ service: name }, detail),
     },
   );

@@ -4,10 +4,11 @@ import { answerTo } from "../config/on-failure.ts";
 import type { Service } from "../decision/service.ts";
 import type { Cause } from "../model/failure.ts";
 import { LATE, within } from "../time/within.ts";
+import type { DiscoveryReport } from "../upstream/discovery.ts";
 import type { UpstreamReport } from "../upstream/upstream.ts";
 import type { Activity } from "./activity.ts";
 import type { OfflineSwitch } from "./offline.ts";
-import type { CacheStatus, ServiceMode, ServiceStatus } from "./status.ts";
+import type { CacheStatus, CircuitStatus, ServiceMode, ServiceStatus } from "./status.ts";
 
 export interface Running {
   readonly offline: OfflineSwitch;
@@ -44,11 +45,12 @@ export async function serviceStatus(service: Service, running: Running): Promise
     ...mode,
     mapping: mapping.name,
     trouble,
-    circuits: circuits.map(({ url, state, openSince, lastFailure }) => ({
+    circuits: circuits.map(({ url, state, openSince, lastFailure, discovery }) => ({
       url: mask(url),
       state,
       open_since: openSince === null ? null : rfc3339(openSince),
       last_failure: lastFailure === "" ? null : mask(lastFailure),
+      ...(discovery && { discovery: discoveryStatus(discovery, mask) }),
     })),
     in_flight: inFlight,
     waiting,
@@ -57,6 +59,17 @@ export async function serviceStatus(service: Service, running: Running): Promise
     failure: failure && { at: rfc3339(failure.at), cause: failure.cause, detail: mask(failure.detail) },
     ...(answersDefault && cause !== undefined && { default_action: defaultAction(service, cause) }),
     cache: await cacheStatus(service),
+  };
+}
+
+function discoveryStatus(
+  { readAt, failure, ...report }: DiscoveryReport,
+  mask: (text: string) => string,
+): NonNullable<CircuitStatus["discovery"]> {
+  return {
+    ...report,
+    read: readAt === null ? null : rfc3339(readAt),
+    failure: failure === null ? null : mask(failure),
   };
 }
 

@@ -37,6 +37,14 @@ export interface CircuitStatus {
   readonly state: "closed" | "open" | "half-open";
   readonly open_since: string | null;
   readonly last_failure: string | null;
+  /** With `discover`: where it is asked (null: not known, or none), by which document, read when, and why not since. */
+  readonly discovery?: {
+    readonly address: string;
+    readonly evaluation: string | null;
+    readonly evaluations: string | null;
+    readonly read: string | null;
+    readonly failure: string | null;
+  };
   /** Each worker has a circuit of its own; this is the worst, and so many of how many are in the same state. */
   readonly workers?: number;
   readonly of_workers?: number;

@@ -9,6 +9,7 @@ import type { Failure } from "../model/failure.ts";
 import { type PolicyRequest, policyRequest } from "../model/request.ts";
 import { safeJson } from "../text/quote.ts";
 import { visible } from "../text/visible.ts";
+import type { DiscoveryReport } from "../upstream/discovery.ts";
 
 interface AttemptStep {
   readonly url: string;
@@ -35,6 +36,7 @@ export class Explanation implements Trace {
   #route: Route | null = null;
   #call: UpstreamRequest | null = null;
   #found: Found | null = null;
+  #discovered: DiscoveryReport | null = null;
   #decision: Decision | null = null;
 
   constructor(attributes: readonly (readonly [string, string])[], mask: (text: string) => string) {
@@ -59,6 +61,10 @@ export class Explanation implements Trace {
 
   onRemembered(found: Found): void {
     this.#found = found;
+  }
+
+  onDiscovered(report: DiscoveryReport): void {
+    this.#discovered = report;
   }
 
   onAttempt(_attempt: number, url: string, headers: ReadonlyMap<string, string>, body: string | null): void {
@@ -86,6 +92,7 @@ export class Explanation implements Trace {
       route: this.#route?.number,
       call: this.#call ?? undefined,
       remembered: this.#found === null ? undefined : { age: this.#found.age, fresh: this.#found.fresh },
+      discovered: this.#discovered ?? undefined,
       attempts: this.#attempts,
       decision: this.#decision,
     };
@@ -101,6 +108,7 @@ export class Explanation implements Trace {
       ),
       ...paragraph("Route", [this.#routeLine()]),
       ...this.#rememberedLines(),
+      ...this.#discoveredLines(),
       ...this.#attempts.flatMap((step, index) => this.#attemptLines(step, index)),
       ...this.#decisionLines(),
     ];
@@ -124,6 +132,17 @@ export class Explanation implements Trace {
       `status ${status}, of ${found.age} s ago, ${state}`,
       ...headerLines(headers),
       ...bodyLines(body),
+    ]);
+  }
+
+  #discoveredLines(): string[] {
+    if (this.#discovered === null) return [];
+    const { address, evaluation, evaluations, failure } = this.#discovered;
+    return paragraph("Discovered", [
+      `by ${address}`,
+      `evaluation ${evaluation}`,
+      `evaluations ${evaluations ?? "none, so that there are no batches"}`,
+      ...(failure === null ? [] : [`not read again: ${failure}`]),
     ]);
   }
 

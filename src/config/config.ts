@@ -96,6 +96,8 @@ export interface ServiceConfig {
   readonly secrets: Readonly<Record<string, Secret>>;
   readonly auth: AuthConfig;
   readonly tls: TlsConfig;
+  /** The service says itself where it is asked by AuthZEN; at `address`, if not where that is usual. */
+  readonly discover?: { readonly address?: URL };
   /** AuthZEN calls that go out together: how many at most, and how long they wait for each other. Absent: none do. */
   readonly batch?: { readonly max: number; readonly wait: number };
   /** Absent: nothing is remembered. */

@@ -114,6 +114,11 @@ const service = z.strictObject({
         .optional(),
     })
     .optional(),
+  discover: z
+    .union([z.literal("authzen"), z.strictObject({ authzen: text })], {
+      error: "expected authzen, or { authzen: URL } with the address of the service's document",
+    })
+    .optional(),
   batch: z.strictObject({ max: whole(2, 1000).default(50), wait: duration(0).default(2) }).optional(),
   cache: z
     .strictObject({

@@ -10,6 +10,7 @@ import { readTlsFiles } from "../upstream/transport/tls-files.ts";
 import { readCache } from "./cache.ts";
 import type { CacheConfig, ServiceConfig, TlsConfig } from "./config.ts";
 import { authHeaderNames, authQueryName, readAuth, readHeaders, readSecrets } from "./credentials.ts";
+import { checkDiscovered, readDiscover } from "./discover.ts";
 import { formatDuration } from "./duration.ts";
 import { readMapping } from "./mappings.ts";
 import type { Masker } from "./masker.ts";
@@ -56,6 +57,7 @@ export async function readServices(
     const cache = readCache(name, rawService.cache, state, mapping, [...path, "cache"], report, masker);
     const warm = readWarm(rawService, cache, path, report);
     const service: ServiceConfig = { ...settings, mapping, warm, ...(cache && { cache }) };
+    if (service.discover !== undefined) checkDiscovered(mapping, [...path, "discover"], report);
     checkHeaderOwners(service, Object.keys(rawService.headers), path, report);
     if (service.auth.kind === "ws_security" && mapping.seal === undefined) {
       const message = `ws_security is a part of a SOAP envelope, and the mapping ${mapping.name} makes none: it needs "soap" under request`;
@@ -71,9 +73,12 @@ type Settings = Omit<ServiceConfig, "mapping" | "cache" | "warm">;
 /** Everything but the mapping. */
 function readSettings(name: string, raw: RawService, path: Path, report: Report, masker: Masker): Settings {
   const { retry, breaker } = raw;
+  const urls = readUrls(raw.url, [...path, "url"], report);
+  const discover = readDiscover(raw.discover, urls, [...path, "discover"], report);
   const settings: Settings = {
     name,
-    urls: readUrls(raw.url, [...path, "url"], report),
+    urls,
+    ...(discover && { discover }),
     timeout: raw.timeout,
     deadline: raw.deadline,
     stressDeadline: raw.stress_deadline ?? raw.deadline,

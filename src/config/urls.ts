@@ -15,8 +15,8 @@ export function readUrls(raw: string | readonly string[], path: Path, report: Re
   return [...urls];
 }
 
-/** Never quotes the URL, which may hold a password. */
-function urlProblem(text: string): string | undefined {
+/** What is wrong with the URL of a service; never quotes it, since it may hold a password. */
+export function urlProblem(text: string): string | undefined {
   if (!/^https?:\/\//.test(text)) return "expected a URL that begins with https:// or http://";
   if (/[\s{}\\]/.test(text))
     return "a URL holds no blanks, braces or backslashes; what varies by request is the mapping's path";

@@ -52,6 +52,7 @@ function serviceLines(service: ServiceStatus, now: number): string[] {
   return [
     ...entry(service.name, headline(service, now)),
     ...circuitLines(service, now),
+    ...discoveryLines(service, now),
     ...answerLines(service, now),
     ...entry("", callsLine(service)),
     ...(service.cache === null ? [] : entry("", cacheLine(service.cache))),
@@ -87,6 +88,17 @@ function circuitLines({ circuits }: ServiceStatus, now: number): string[] {
     const since = open_since === null ? "" : ` since ${at(open_since, now)}`;
     const where = workers === of_workers ? "" : ` in ${workers} of ${of_workers} workers`;
     return entry("", `${url}: circuit ${state}${where}${since}, ${trying}; last failure: ${last_failure}`);
+  });
+}
+
+function discoveryLines({ circuits }: ServiceStatus, now: number): string[] {
+  return circuits.flatMap(({ discovery }) => {
+    if (discovery === undefined) return [];
+    const { address, evaluation, evaluations, read, failure } = discovery;
+    const trouble = failure === null ? "" : `; not since: ${failure}`;
+    if (read === null) return entry("", `not discovered yet (${address})${trouble}`);
+    const batches = evaluations ?? "none";
+    return entry("", `asked at ${evaluation}, batches: ${batches}; discovered ${ago(read, now)}${trouble}`);
   });
 }
 

@@ -71,6 +71,8 @@ export interface LoadedMapping {
   readonly parameters: Readonly<Record<string, ParameterDeclaration>>;
   /** JavaScript, whose code runs when it is instantiated. */
   readonly isModule: boolean;
+  /** The path of its calls, as written; undefined for a module. */
+  readonly path?: string | undefined;
   /** Of the headers that its calls set, in lower case; empty for a module, which is not known to anybody yet. */
   readonly headerNames: readonly string[];
   /** Of the query parameters that its calls set, as far as that can be told. */
@@ -170,6 +172,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     parameters: definition.parameters,
     isModule: false,
     grants: grants(definition.response, values),
+    path: definition.request.path,
     headerNames: mapping.headerNames,
     queryNames: compiled.request.queryNames,
     names: compiled.request.names,

@@ -28,6 +28,8 @@ export interface BatchOptions {
   readonly max: number;
   /** Milliseconds that a call waits for others. */
   readonly wait: number;
+  /** Whether the service takes batches, as far as it says so itself. Default: it does. */
+  isTaken?(): boolean;
   /** Told when the service could not do with a batch, and none is made for a while. */
   onRefused(detail: string): void;
 }
@@ -68,8 +70,8 @@ export class Batcher implements Caller {
   call<T extends object>(question: Question<T>): Promise<CallResult<T>> {
     const { request, id, deadline, interpret, asker = ANYBODY, trace } = question;
     // One that is watched step by step is made alone.
-    const entities =
-      trace === undefined && performance.now() >= this.#pausedUntil ? entitiesOf(request) : null;
+    const batched = trace === undefined && performance.now() >= this.#pausedUntil;
+    const entities = batched && this.#options.isTaken?.() !== false ? entitiesOf(request) : null;
     if (entities === null) return this.#caller.call(question);
     return new Promise((resolve) => {
       const goAlone = (asked?: Asked) => {

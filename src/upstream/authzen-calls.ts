@@ -26,7 +26,8 @@ export function namesAnother(
   requestId: string,
 ): boolean {
   if (status < 200 || status > 299) return false;
-  if (!request.path.endsWith(EVALUATION) && !request.path.endsWith(`${EVALUATION}s`)) return false;
+  const path = request.path.split("?", 1)[0]!;
+  if (!path.endsWith(EVALUATION) && !path.endsWith(`${EVALUATION}s`)) return false;
   const named = headers.get("x-request-id");
   return named !== undefined && !named.split(",").some((id) => id.trim() === requestId);
 }

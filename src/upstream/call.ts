@@ -12,6 +12,7 @@ import type { Deadline } from "../time/deadline.ts";
 import { ANYBODY, type Asker } from "./asker.ts";
 import { Attempt, type AttemptOwner, type AttemptTarget } from "./attempt.ts";
 import type { Authenticator, AuthHeaders } from "./auth.ts";
+import type { Discovery } from "./discovery.ts";
 import { type CallHeaders, namedTexts } from "./headers.ts";
 import type { Circuit, Permit } from "./limits/circuit.ts";
 import type { Limiter, Outcome } from "./limits/limiter.ts";
@@ -25,6 +26,8 @@ import { messageOf, ownTrouble } from "./transport/errors.ts";
 export interface Endpoint extends AttemptTarget {
   readonly origin: string;
   readonly circuit: Circuit;
+  /** What knows its paths, where the service describes itself; no call is made before. */
+  readonly discovery: Discovery | null;
 }
 
 /** What all calls of a service share. */
@@ -71,6 +74,9 @@ export type Interpret<T extends object> = (reply: UpstreamReply) => T | Failure 
 /** RFC 6585 §4, RFC 9110 §15.6.4. */
 const SAYS_TOO_MUCH: ReadonlySet<number> = new Set([429, 503]);
 
+/** What another address would not be answered (RFC 9110 §15.5). */
+const NOT_THERE: ReadonlySet<number> = new Set([404, 405, 410]);
+
 /** Of one call, after which the next one is a failure like others. */
 const MOST_INTERRUPTIONS = 5;
 
@@ -86,6 +92,11 @@ function credentialsLate(place = "where they come from"): Failure {
   const detail = `the credentials for the service were not there when the deadline came; ${place} had not answered`;
   return { cause: "timeout", detail };
 }
+
+const DISCOVERY_LATE: Failure = {
+  cause: "timeout",
+  detail: "the service had not said where it is asked (discover) when the deadline came",
+};
 
 export class Call<T extends object> implements AttemptOwner, Retried<T> {
   readonly deadline: Deadline;
@@ -204,7 +215,20 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     this.#attempts++;
     this.#endpoint = endpoint;
     this.#headers = headers;
-    this.#exchange(false);
+    this.#discovered(endpoint.discovery?.ready() ?? null);
+  }
+
+  #discovered(problem: Failure | null | Promise<Failure | null>): void {
+    if (problem === null) {
+      this.#exchange(false);
+    } else if (problem instanceof Promise) {
+      void this.deadline.cut(problem, DISCOVERY_LATE).then((late) => this.#discovered(late));
+    } else {
+      this.#release("unknown");
+      if (isRetryable(problem)) this.#permit!.failed(problem.detail, NOBODY);
+      else this.#permit!.interrupted(problem.detail);
+      this.#endAttempt(problem);
+    }
   }
 
   /** @param again whether it takes the place of an exchange that was interrupted */
@@ -213,6 +237,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const request = this.#sealed(endpoint);
     const attempt = new Attempt(this, request, this.#question.id, endpoint, this.deadline, again);
     if (this.#trace !== undefined) {
+      if (endpoint.discovery !== null) this.#trace.onDiscovered?.(endpoint.discovery.report);
       const url = endpoint.origin + endpoint.join(request.path);
       this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(this.#headers)), request.body);
     }
@@ -253,6 +278,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   onReply(reply: UpstreamReply, milliseconds: number): void {
     this.#release(SAYS_TOO_MUCH.has(reply.status) ? "refused" : milliseconds);
     this.#status = reply.status;
+    if (NOT_THERE.has(reply.status)) this.#endpoint!.discovery?.doubt();
     this.#trace?.onReply(this.#attempts, reply, milliseconds);
     let answer: T | Failure | Promise<T | Failure>;
     try {

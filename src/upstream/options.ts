@@ -3,6 +3,7 @@
 import type { UpstreamReply } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 import type { Authenticator } from "./auth.ts";
+import type { DiscoveryReport } from "./discovery.ts";
 import type { BreakerOptions, CircuitState } from "./limits/circuit.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { Resolver } from "./transport/resolver.ts";
@@ -25,6 +26,8 @@ export interface UpstreamOptions {
   /** Gives the body as one attempt sends it to `url`, the whole address; what it adds must differ from attempt to attempt. */
   readonly seal?: ((body: string, url: string) => string) | undefined;
   readonly tls: TlsOptions;
+  /** Whether the service says itself where it is asked by AuthZEN, and where that stands if not at the usual place. */
+  readonly discover?: { readonly address?: URL };
   /** Attempts at once on a connection that speaks HTTP/1.1. Default: 1. */
   readonly pipelining?: number;
   /** Whether to speak HTTP/2 with services that can. Default: false. */
@@ -44,12 +47,16 @@ export interface UpstreamEvents {
   onCircuit(url: string, state: CircuitState, detail: string): void;
   /** The files of `tls` changed: whether the new ones are in use. */
   onCertificates(ok: boolean, detail: string): void;
+  /** Where it is asked is known, or has changed; or it cannot be had. */
+  onDiscovery?(url: string, ok: boolean, detail: string): void;
 }
 
 /** Told of each step of one call, for those who want to watch (`pfxbridge try`). */
 export interface Trace {
   /** Credentials had to be fetched first, or failed to be. */
   onCredentials?(place: string, failure: Failure | null, milliseconds: number): void;
+  /** Where the next attempt is made, as the service says of itself. */
+  onDiscovered?(report: DiscoveryReport): void;
   /**
    * @param headers as sent, names in lower case; secrets are in it
    * @param body as sent; the same

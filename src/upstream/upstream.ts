@@ -3,7 +3,10 @@
  * within the deadline.
  */
 
+import { isFailure } from "../model/failure.ts";
+import { discoveredPath, metadataPlace } from "./authzen-metadata.ts";
 import { Call, type CallContext, type CallResult, type Endpoint, type Question } from "./call.ts";
+import { Discovery, type DiscoveryReport, MAX_METADATA_SIZE } from "./discovery.ts";
 import { CallHeaders } from "./headers.ts";
 import { Circuit, type CircuitReport } from "./limits/circuit.ts";
 import { Limiter, type LimiterReport } from "./limits/limiter.ts";
@@ -17,13 +20,19 @@ const MAX_REPLY_SIZE = 1024 * 1024;
 const MAX_CONNECTION_AGE = 300_000;
 
 export interface UpstreamReport extends LimiterReport {
-  readonly circuits: readonly ({ readonly url: string } & CircuitReport)[];
+  readonly circuits: readonly ({
+    readonly url: string;
+    /** Absent: nothing is discovered. */
+    readonly discovery?: DiscoveryReport;
+  } & CircuitReport)[];
 }
 
 export class Upstream {
   readonly name: string;
   readonly #context: CallContext;
   readonly #tls: TlsFiles | null;
+  /** For documents that are not where the service is. */
+  readonly #discoveryTls: TlsFiles | null;
   readonly #endpoints: readonly Endpoint[];
   #calls = 0;
   #closed: Promise<void> | null = null;
@@ -36,12 +45,15 @@ export class Upstream {
       ? new TlsFiles(options.tls, (ok, detail) => this.#reloaded(ok, detail, events))
       : null;
     const resolver = options.resolver ?? systemResolver;
-    this.#endpoints = options.urls.map((url) => endpointOf(url, options, resolver, this.#tls, events));
+    const headers = new CallHeaders(options.userAgent, options.headers, options.authenticator.headerNames);
+    this.#discoveryTls = tlsForDiscovery(options);
+    const shared = { options, resolver, tls: this.#tls, discoveryTls: this.#discoveryTls, headers, events };
+    this.#endpoints = options.urls.map((url) => endpointOf(url, shared));
     this.#context = {
       name: options.name,
       endpoints: this.#endpoints,
       limiter: new Limiter(options.maxInFlight),
-      headers: new CallHeaders(options.userAgent, options.headers, options.authenticator.headerNames),
+      headers,
       authenticator: options.authenticator,
       seal: options.seal,
       retry: options.retry,
@@ -50,8 +62,24 @@ export class Upstream {
 
   /** How the service's calls stand: one circuit for each URL, in the order of the configuration. */
   get report(): UpstreamReport {
-    const circuits = this.#endpoints.map(({ url, circuit }) => ({ url, ...circuit.report }));
+    const circuits = this.#endpoints.map(({ url, circuit, discovery }) => ({
+      url,
+      ...(discovery !== null && { discovery: discovery.report }),
+      ...circuit.report,
+    }));
     return { circuits, ...this.#context.limiter.report };
+  }
+
+  /** Finds out where the service is asked, before the first call has to. */
+  discover(): void {
+    for (const { discovery } of this.#endpoints) void discovery?.ready();
+  }
+
+  /** Whether several AuthZEN evaluations can be asked for at once; no, where the service says so or has not said yet. */
+  get takesBatches(): boolean {
+    return this.#endpoints.every(
+      ({ discovery }) => discovery === null || (discovery.known?.evaluations ?? null) !== null,
+    );
   }
 
   /** Asks the service. Never rejects, and ends with the deadline at the latest. */
@@ -75,6 +103,7 @@ export class Upstream {
   async #close(): Promise<void> {
     for (const { pool } of this.#endpoints) pool.close();
     this.#tls?.close();
+    this.#discoveryTls?.close();
     if (this.#calls > 0) {
       await new Promise<void>((resolve) => {
         this.#lastCallEnded = resolve;
@@ -89,36 +118,109 @@ export class Upstream {
   }
 }
 
-function endpointOf(
-  url: URL,
-  options: UpstreamOptions,
-  resolver: Resolver,
-  tls: TlsFiles | null,
-  events: UpstreamEvents,
-): Endpoint {
-  const secure = url.protocol === "https:";
-  const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
+/** What the URLs of a service share. */
+interface Shared {
+  readonly options: UpstreamOptions;
+  readonly resolver: Resolver;
+  readonly tls: TlsFiles | null;
+  readonly discoveryTls: TlsFiles | null;
+  readonly headers: CallHeaders;
+  readonly events: UpstreamEvents;
+}
+
+function endpointOf(url: URL, shared: Shared): Endpoint {
+  const { options, events } = shared;
   const { serverName } = options.tls;
   // Query and credentials of a URL may be secrets.
   const shown = url.origin + url.pathname.replace(/\/$/, "");
-  return {
+  const target = {
     url: shown,
-    origin: url.origin,
-    hostname,
-    join: pathJoiner(url),
+    hostname: hostnameOf(url),
     timeout: options.timeout,
-    maxReplySize: options.maxReplySize ?? MAX_REPLY_SIZE,
-    circuit: new Circuit(options.breaker, (state, detail) => events.onCircuit(shown, state, detail)),
     pool: new ConnectionPool({
-      origin: url.origin,
-      hostname,
-      port: Number(url.port) || (secure ? 443 : 80),
-      resolver,
-      tls: secure ? tls : null,
+      ...destinationOf(url, shared.tls, shared),
       ...(serverName === undefined ? {} : { serverName }),
-      maxAge: options.maxConnectionAge ?? MAX_CONNECTION_AGE,
       pipelining: options.pipelining ?? 1,
       http2: options.http2 ?? false,
     }),
   };
+  const discovery =
+    options.discover === undefined ? null : discoveryOf(url, options.discover, target, shared);
+  const join = pathJoiner(url);
+  return {
+    ...target,
+    origin: url.origin,
+    join: discovery === null ? join : discoveredJoiner(join, discovery),
+    maxReplySize: options.maxReplySize ?? MAX_REPLY_SIZE,
+    circuit: new Circuit(options.breaker, (state, detail) => events.onCircuit(shown, state, detail)),
+    discovery,
+  };
+}
+
+function discoveredJoiner(join: (path: string) => string, discovery: Discovery): (path: string) => string {
+  return (path) => (discovery.known && discoveredPath(path, discovery.known)) ?? join(path);
+}
+
+function hostnameOf(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+function destinationOf(url: URL, tls: TlsFiles | null, { options, resolver }: Shared) {
+  const secure = url.protocol === "https:";
+  return {
+    origin: url.origin,
+    hostname: hostnameOf(url),
+    port: Number(url.port) || (secure ? 443 : 80),
+    resolver,
+    tls: secure ? tls : null,
+    maxAge: options.maxConnectionAge ?? MAX_CONNECTION_AGE,
+  };
+}
+
+/** Credentials, fixed headers and a client certificate go to the service's own origin alone. */
+function discoveryOf(
+  url: URL,
+  { address }: NonNullable<UpstreamOptions["discover"]>,
+  target: Pick<Endpoint, "pool" | "timeout" | "url">,
+  shared: Shared,
+): Discovery {
+  const { options, headers, events, discoveryTls } = shared;
+  const place = metadataPlace(url, address);
+  const own = place.address.origin === url.origin;
+  const anonymous = new CallHeaders(options.userAgent, {}, []);
+  return new Discovery({
+    place,
+    target: {
+      url: place.address.origin + place.address.pathname,
+      hostname: hostnameOf(place.address),
+      pool: own
+        ? target.pool
+        : new ConnectionPool({
+            ...destinationOf(place.address, discoveryTls, shared),
+            pipelining: 1,
+            http2: false,
+          }),
+      join: () => {
+        const { pathname } = place.address;
+        const { query } = options.authenticator;
+        return own && query !== undefined ? `${pathname}?${query.pair()}` : pathname;
+      },
+      timeout: target.timeout,
+      maxReplySize: MAX_METADATA_SIZE,
+    },
+    async headers(requestId) {
+      if (!own) return anonymous.assemble({}, requestId, {});
+      const credentials = await options.authenticator.headers();
+      return isFailure(credentials) ? credentials : headers.assemble({}, requestId, credentials);
+    },
+    onChange: (ok, detail) => events.onDiscovery?.(target.url, ok, detail),
+  });
+}
+
+/** For a document on another host: the authority that is trusted, and no certificate that says who asks. */
+function tlsForDiscovery({ discover, urls, tls: { ca } }: UpstreamOptions): TlsFiles | null {
+  const address = discover?.address;
+  if (address === undefined || address.protocol !== "https:") return null;
+  if (urls.every((url) => url.origin === address.origin)) return null;
+  return new TlsFiles(ca === undefined ? {} : { ca }, () => {});
 }

@@ -79,6 +79,26 @@ describe("a mistake in the configuration is an error with line and column", () =
       "2:51: error: ca.pem does not exist",
     ],
     [
+      "another kind of discovery",
+      corp("url: https://a.example, discover: oidc"),
+      "2:45: error: expected authzen, or { authzen: URL } with the address of the service's document",
+    ],
+    [
+      "discovery over http, of a service that is not",
+      corp('url: https://a.example, discover: { authzen: "http://a.example/x" }'),
+      "2:56: error: over http:// others could say where the service is asked; expected an address that begins with https://",
+    ],
+    [
+      "one document of two URLs",
+      corp('url: [https://a.example, https://b.example], discover: { authzen: "https://a.example/x" }'),
+      "2:77: error: one address is the document of one URL, and this service has several; write discover: authzen, or make a service of each",
+    ],
+    [
+      "discovery for a mapping that asks another path",
+      corp("url: https://a.example, mapping: cerbos, discover: authzen"),
+      "2:52: error: discover: authzen finds the address for /access/v1/evaluation, and the mapping cerbos asks another path; it is for the mapping authzen",
+    ],
+    [
       "a bad duration",
       corp("url: https://a.example, timeout: 1 second"),
       '2:44: error: expected a duration such as 250ms, 3s, 5m or 24h, got "1 second"',

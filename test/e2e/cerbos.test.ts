@@ -54,7 +54,7 @@ describe("Cerbos decides by its policies, asked by AuthZEN", () => {
     bridge = await startBridge({
       config: {
         listen: [`inet:127.0.0.1:${port}`],
-        services: { cerbos: { url: cerbos.url, mapping: "authzen" } },
+        services: { cerbos: { url: cerbos.url, mapping: "authzen", discover: "authzen" } },
       },
     });
   });
@@ -98,7 +98,14 @@ describe("Cerbos decides by its policies, asked by AuthZEN", () => {
     const batching = await startBridge({
       config: {
         listen: [`inet:127.0.0.1:${port}`],
-        services: { cerbos: { url: cerbos.url, mapping: "authzen", batch: { max: 20, wait: "50ms" } } },
+        services: {
+          cerbos: {
+            url: cerbos.url,
+            mapping: "authzen",
+            discover: "authzen",
+            batch: { max: 20, wait: "50ms" },
+          },
+        },
       },
     });
     try {
