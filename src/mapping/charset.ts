@@ -3,8 +3,9 @@
  *
  * A byte order mark wins (it is in the bytes themselves), then Content-Type's `charset`, then an XML declaration's
  * `encoding`, then UTF-8. The mark is dropped. Bytes that are invalid in their character set become U+FFFD; a character
- * set that nobody knows gives null.
+ * set that nobody knows gives null, unless the bytes are plain UTF-8 (`charset=utf8mb4`).
  */
+import { isUtf8 } from "node:buffer";
 
 /** A Content-Type field, taken apart (RFC 9110 §8.3). */
 export interface ContentType {
@@ -29,7 +30,19 @@ export function readContentType(field: string | undefined): ContentType {
   return last.read;
 }
 
-function takeApart(field: string): ContentType {
+/** A media type with its parameters (RFC 9110 §8.3.1). */
+const MEDIA_TYPE =
+  /^\s{0,20}[!#$%&'*+.^`|~\w-]+\/[!#$%&'*+.^`|~\w-]+(?:\s{0,20};\s{0,20}[!#$%&'*+.^`|~\w-]+\s{0,20}=\s{0,20}(?:"[^"]*"|[^\s;"]+))*\s{0,20};?\s{0,20}$/;
+
+/** Of a field that was sent several times, the last that is one (RFC 9110 §8.3); `field` where it stands alone. */
+function lastOf(field: string): string {
+  if (!field.includes(",")) return field;
+  const each = field.match(/(?:"[^"]*"|[^,"])+/g) ?? [];
+  return each.findLast((one) => MEDIA_TYPE.test(one)) ?? field;
+}
+
+function takeApart(all: string): ContentType {
+  const field = lastOf(all);
   const end = field.indexOf(";");
   if (end === -1) return { type: field.trim().toLowerCase(), charset: "" };
   const match = CHARSET.exec(field.slice(end));
@@ -52,7 +65,10 @@ export function charsetOf(bytes: Buffer, contentType: ContentType, xml: boolean)
   return /^(?:utf-?16|ucs-?2|unicode$)/i.test(declared) ? "utf-8" : declared;
 }
 
-/** The text of `bytes`, without byte order mark; null if the character set is unknown. */
+/** They are unknown, and their bytes may look like UTF-8 and mean something else. */
+const SEVEN_BIT = /utf-?7|^hz|gb-?2312/;
+
+/** The text of `bytes`, without byte order mark; null if the character set is unknown and they are not plain UTF-8. */
 export function decodeText(bytes: Buffer, charset: string): string | null {
   const name = charset.toLowerCase();
   if (name === "utf-8" || name === "utf8") {
@@ -62,6 +78,8 @@ export function decodeText(bytes: Buffer, charset: string): string | null {
   try {
     return new TextDecoder(name).decode(bytes);
   } catch {
-    return null;
+    // NUL and ESC: what has several bytes for each character (UTF-32), or changes its meaning on the way (ISO 2022).
+    const isPlain = isUtf8(bytes) && !bytes.includes(0) && !bytes.includes(0x1b) && !SEVEN_BIT.test(name);
+    return isPlain ? bytes.toString("utf8") : null;
   }
 }

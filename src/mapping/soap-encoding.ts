@@ -24,6 +24,9 @@ const ENCODINGS: readonly Encoding[] = [
   { namespace: SOAP_12, attributes: SOAP_12, reference: "ref" },
 ];
 
+/** The namespaces of SOAP encoding's own attributes. */
+export const SOAP_ENCODINGS: readonly string[] = ENCODINGS.map(({ namespace }) => namespace);
+
 /**
  * The Body of an envelope with nothing of SOAP encoding left in it; the same one where nothing is encoded.
  *

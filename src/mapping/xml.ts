@@ -2,7 +2,7 @@
  * XML text to elements, for text that cannot be trusted.
  *
  * fast-xml-parser does the reading; what it lets pass is refused here: DOCTYPE (and with it every entity of the
- * document's own), a second root, prefixes that nothing declares, references that XML does not define. Size and depth
+ * document's own), a second root, prefixes that nothing declares, characters and references that XML does not define. Size and depth
  * are limited, since parsing blocks the process. Names keep their case and lose their prefix; the namespace is beside.
  * Values stay text: `007` is no number and `true` no bool. Throws `XmlError`.
  */
@@ -97,6 +97,7 @@ function newParser(withSource: boolean): XMLParser {
 export function parseXml(text: string, limit = XML_LIMIT, withSource = false): XmlElement {
   if (text.length > limit) throw new XmlError(`it is longer than ${limit} characters`);
   limitTags(text, Math.floor(limit / BYTES_PER_TAG));
+  refuseCharacters(text);
   refuseDeclarations(text);
   const valid = fastXml().XMLValidator.validate(text);
   if (valid !== true) {
@@ -128,6 +129,19 @@ function limitTags(text: string, most: number): void {
   const attribute = /=\s*["']/g;
   if (tags <= most) while (attribute.test(text)) tags++;
   if (tags > most) throw new XmlError(`it holds more than ${most} tags and attributes`);
+}
+
+/** What is no character of XML (XML 1.0 §2.2), wherever it stands: a text in which it does is not well-formed. */
+const NO_CHARACTER = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/u;
+
+function refuseCharacters(text: string): void {
+  const at = text.search(NO_CHARACTER);
+  if (at === -1) return;
+  const before = text.slice(0, at).split("\n");
+  const line = before.length;
+  const code = text.charCodeAt(at).toString(16).toUpperCase().padStart(4, "0");
+  const message = `the character U+${code} has no place in XML (line ${line})`;
+  throw new XmlError(message, { line, column: before[line - 1]!.length + 1 });
 }
 
 /** `<!DOCTYPE` and the like, outside comments, CDATA and processing instructions. */

@@ -99,7 +99,27 @@ describe("the body of a reply", () => {
     ["cut-off XML", xml(200, "<a><Decision>Permit"), /not readable as XML/],
     ["an entity bomb", xml(200, '<!DOCTYPE a [<!ENTITY b "cc">]><a>&b;</a>'), /DOCTYPE/],
     ["XML 100,000 deep", xml(200, "<a>".repeat(100_000)), /more than 65536 bytes/],
-    ["an unknown character set", typed("text/xml; charset=klingon", "<a/>"), /"klingon" is not known/],
+    [
+      "an unknown character set and not UTF-8",
+      typed("text/xml; charset=klingon", Buffer.from("<a>é</a>", "latin1")),
+      /"klingon" is not known/,
+    ],
+    [
+      "UTF-7, which looks like UTF-8",
+      typed("text/xml; charset=utf-7", "<a>+AD4-</a>"),
+      /"utf-7" is not known/,
+    ],
+    ["UTF-32", typed("text/plain; charset=utf-32le", "{\0\0\0}\0\0\0"), /"utf-32le" is not known/],
+    [
+      "a control character in XML",
+      xml(200, "<a>\n<b>Per\u0008mit</b></a>"),
+      /U\+0008 has no place in XML \(line 2\)/,
+    ],
+    ["a control character in an attribute", xml(200, '<a b="\u0001"/>'), /U\+0001/],
+    ["a control character in CDATA", xml(200, "<a><![CDATA[\u0000]]></a>"), /U\+0000/],
+    ["a control character in a comment", xml(200, "<a><!-- \u001b --></a>"), /U\+001B/],
+    ["a control character by its number", xml(200, "<a>Permit&#x8;</a>"), /"&#x8;" is not defined in XML/],
+    ["a NUL by its number in an attribute", xml(200, '<a b="&#0;"/>'), /"&#0;" is not defined in XML/],
   ])("is refused when it is %s, and says so", (_, given, message) => {
     const view = new ReplyView(given);
     expect(() => view.body).toThrow(UnreadableReply);
@@ -137,7 +157,32 @@ describe("the body of a reply", () => {
   });
 });
 
+describe("a Content-Type that is sent several times", () => {
+  it.each([
+    ["is the last one (RFC 9110 §8.3)", "text/html, application/json", { a: 1 }],
+    [
+      "is the last one, whatever its parameters hold",
+      'text/html, application/json; charset="utf-8"',
+      { a: 1 },
+    ],
+    ["is the last that is one", "application/json, nonsense", { a: 1 }],
+    ["is the last that is one, not an empty one", "application/json, ", { a: 1 }],
+    ["is not what stands before a comma in quotes", 'application/json; x="a, text/html"', { a: 1 }],
+    ["is HTML where that comes last", "application/json, text/html", null],
+  ])("%s", (_, type, expected) => {
+    expect(new ReplyView(typed(type, '{"a":1}')).body).toEqual(expected);
+  });
+});
+
 describe("the character set of a reply", () => {
+  it.each(["utf8mb4", "UTF_8", "klingon"])(
+    "is UTF-8 where nobody knows it and it reads so: %s",
+    (charset) => {
+      const text = '{"a":"größe"}';
+      expect(new ReplyView(typed(`application/json; charset=${charset}`, text)).body).toEqual({ a: "größe" });
+    },
+  );
+
   it.each([
     [
       "Content-Type first",

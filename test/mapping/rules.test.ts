@@ -221,7 +221,7 @@ describe("the text of the mapping's own verb", () => {
 
   it.each([
     ["${body.reason}", typed("application/json", '{"reason":')],
-    ["${text}", reply(200, "no", { "content-type": "text/plain; charset=klingon" })],
+    ["${text}", reply(200, Buffer.from([0xff]), { "content-type": "text/plain; charset=klingon" })],
     ["${fault.reason}", reply(200, "no")],
     ["${body.a[3].b}", json(200, { a: [] })],
     ["${string(body)}", json(200, {})],

@@ -31,6 +31,21 @@ describe("XML as rules see it", () => {
       `<a ${XSI.replace("xsi", "i")}><b i:nil="true"/></a>`,
       map({ b: null }),
     ],
+    [
+      "attributes of older XML Schema instances are left out",
+      '<a xmlns:o="http://www.w3.org/1999/XMLSchema-instance" xmlns:p="http://www.w3.org/2000/10/XMLSchema-instance"><b o:type="t">x</b><b p:type="t">y</b></a>',
+      map({ b: ["x", "y"] }),
+    ],
+    [
+      "nil was null in 1999",
+      '<a xmlns:o="http://www.w3.org/1999/XMLSchema-instance"><b o:null="1"/></a>',
+      map({ b: null }),
+    ],
+    [
+      "SOAP's own attributes are left out",
+      '<a xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:t="http://www.w3.org/2003/05/soap-envelope" xmlns:e="http://schemas.xmlsoap.org/soap/encoding/" s:encodingStyle="" t:mustUnderstand="1" e:arrayType="x[1]">x</a>',
+      "x",
+    ],
     ["xml:lang is left out", '<a xml:lang="en">x</a>', "x"],
     ["references are decoded", "<a>&lt;&amp;&#65;&#x1F600;</a>", "<&A😀"],
     ["references in attributes are decoded", '<a b="&quot;&#10;"/>', map({ "@b": '"\n' })],

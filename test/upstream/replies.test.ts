@@ -212,6 +212,13 @@ describe("a reply", () => {
       "its length is said in two ways, the other way round",
       "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nyes\r\n0\r\n\r\n",
     ],
+    ["its length is a list", "Content-Length: 3, 30\r\n\r\nyes"],
+    ["its length is beyond all numbers", "Content-Length: 99999999999999999999999\r\n\r\nyes"],
+    [
+      "a chunk's length is beyond all numbers",
+      "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffffff\r\nyes\r\n",
+    ],
+    ["its trailer is broken", "Transfer-Encoding: chunked\r\n\r\n3\r\nyes\r\n0\r\nno trailer\r\n\r\n"],
     ["its length is no number", "Content-Length: 3x\r\n\r\nyes"],
     ["its length is below nothing", "Content-Length: -3\r\n\r\nyes"],
     ["a chunk has no length", "Transfer-Encoding: chunked\r\n\r\nx\r\nyes\r\n0\r\n\r\n"],
