@@ -34,7 +34,7 @@ function identityOf({ auth, headers, secrets, tls }: ServiceConfig): string {
     typeof value === "string" ? value : value.reveal(),
   ]);
   return createHash("sha256")
-    .update(JSON.stringify([credentials(auth), shown, tls.cert ?? ""]))
+    .update(JSON.stringify([credentials(auth), shown, tls.cert ?? tls.pkcs12 ?? ""]))
     .digest("base64url");
 }
 

@@ -113,7 +113,7 @@ function fixedAuthenticator(auth: AuthConfig): FixedAuthenticator {
 }
 
 /** All secrets that calls to a service hold. */
-export function secretsOf({ auth, headers, secrets }: ServiceConfig): Secret[] {
-  const all = [secretOf(auth), ...Object.values(headers), ...Object.values(secrets)];
+export function secretsOf({ auth, headers, secrets, tls }: ServiceConfig): Secret[] {
+  const all = [secretOf(auth), tls.passphrase, ...Object.values(headers), ...Object.values(secrets)];
   return all.filter((value) => value instanceof Secret);
 }

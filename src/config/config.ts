@@ -8,6 +8,7 @@ import type { Cause } from "../model/failure.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
 import type { Problem } from "../source/problem.ts";
+import type { TlsOptions } from "../upstream/transport/tls-options.ts";
 import type { OnFailure } from "./on-failure.ts";
 import type { Secret } from "./secret.ts";
 
@@ -129,12 +130,9 @@ export interface ApiKey {
   readonly key: Secret;
 }
 
-/** Paths of PEM files, and the name that the server's certificate must bear if it is not the URL's host. */
-export interface TlsConfig {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly serverName?: string;
+/** Paths of files, and what else TLS connections are made with. */
+export interface TlsConfig extends Omit<TlsOptions, "passphrase" | "checkEvery"> {
+  readonly passphrase?: Secret;
 }
 
 export interface RouteConfig {

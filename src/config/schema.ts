@@ -1,6 +1,7 @@
 /** The shape of the configuration file: every key, its type, its default. What keys mean together is load.ts's. */
 import { z } from "zod";
 import { CAUSES } from "../model/failure.ts";
+import { TLS_VERSIONS } from "../upstream/transport/tls-options.ts";
 import { duration, size } from "./duration.ts";
 
 const text = z.string().min(1);
@@ -141,6 +142,11 @@ const service = z.strictObject({
       ca: text.optional(),
       cert: text.optional(),
       key: text.optional(),
+      pkcs12: text.optional(),
+      passphrase: secret.optional(),
+      min_version: z.enum(TLS_VERSIONS).optional(),
+      ciphers: text.optional(),
+      legacy: z.boolean().default(false),
       server_name: text.optional(),
     })
     .prefault({}),

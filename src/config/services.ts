@@ -1,14 +1,11 @@
 /** `services`: the authorization services, how they are reached and what is asked of them. */
 
-import { runsAsRoot } from "../files/hands.ts";
 import { isLoopback } from "../model/loopback.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import type { Path } from "../source/position.ts";
 import { ProblemError } from "../source/problem.ts";
-import { fileProblem } from "../source/trusted.ts";
-import { readTlsFiles } from "../upstream/transport/tls-files.ts";
 import { readCache } from "./cache.ts";
-import type { CacheConfig, ServiceConfig, TlsConfig } from "./config.ts";
+import type { CacheConfig, ServiceConfig } from "./config.ts";
 import { authHeaderNames, authQueryName, readAuth, readHeaders, readSecrets } from "./credentials.ts";
 import { checkDiscovered, readDiscover } from "./discover.ts";
 import { formatDuration } from "./duration.ts";
@@ -18,6 +15,7 @@ import { FAIL_CLOSED, readOnFailure } from "./on-failure.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
 import { Secret } from "./secret.ts";
+import { readTls } from "./tls.ts";
 import { readUrls } from "./urls.ts";
 import { readWarmFile } from "./warm.ts";
 
@@ -104,7 +102,7 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
     headers: readHeaders(raw.headers, [...path, "headers"], report, masker),
     secrets: readSecrets(raw.secrets, [...path, "secrets"], report, masker),
     auth: readAuth(raw.auth, [...path, "auth"], report, masker),
-    tls: readTls(raw.tls, [...path, "tls"], report),
+    tls: readTls(raw.tls, [...path, "tls"], report, masker),
   };
   checkTimes(settings, path, report);
   checkTransport(settings, path, report);
@@ -200,29 +198,4 @@ function checkTransport(
   if (Object.keys(tls).length > 0 && plain.length === urls.length) {
     report.warn([...path, "tls"], "tls has no effect on http:// URLs", { key: true });
   }
-}
-
-function readTls(raw: RawService["tls"], path: Path, report: Report): TlsConfig {
-  if ((raw.cert === undefined) !== (raw.key === undefined)) {
-    const [given, missing] = raw.cert === undefined ? ["key", "cert"] : ["cert", "key"];
-    report.error([...path, given], `"${given}" is of use only together with "${missing}"`, { key: true });
-    return {};
-  }
-  const files: { ca?: string; cert?: string; key?: string } = {};
-  for (const name of ["ca", "cert", "key"] as const) {
-    if (raw[name] === undefined) continue;
-    files[name] = report.resolve(raw[name]);
-    const problem = fileProblem(files[name], runsAsRoot(), report.owner);
-    if (problem !== undefined) {
-      report.error([...path, name], problem);
-      return {};
-    }
-  }
-  try {
-    if (Object.keys(files).length > 0) readTlsFiles(files);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    report.error(path, `these files cannot be used for TLS: ${why}`, { key: true });
-  }
-  return { ...files, ...(raw.server_name !== undefined && { serverName: raw.server_name }) };
 }

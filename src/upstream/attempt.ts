@@ -21,15 +21,17 @@ import {
 import type { Connection } from "./transport/connection.ts";
 import type { ConnectionPool } from "./transport/connection-pool.ts";
 import { decompress, isEncoded } from "./transport/decompress.ts";
-import { failureOf, isDestroyed, type Progress } from "./transport/errors.ts";
+import { failureOf, isDestroyed, isTlsError, type Progress } from "./transport/errors.ts";
 import { ReplyBody } from "./transport/reply-body.ts";
 import { ReplyHeaders } from "./transport/reply-headers.ts";
+import type { TlsTerms } from "./transport/tls-failure.ts";
 
 /** Where attempts of a service lead, and within what limits. */
 export interface AttemptTarget {
   /** As it is named in the log. */
   readonly url: string;
   readonly hostname: string;
+  readonly tls: TlsTerms | null;
   readonly pool: ConnectionPool;
   /** Joins a call's path to the URL's. */
   readonly join: (path: string) => string;
@@ -113,6 +115,10 @@ export class Attempt extends Timer implements Exchange, Progress {
     return this.#target.hostname;
   }
 
+  get tls(): TlsTerms | null {
+    return this.#target.tls;
+  }
+
   get received(): number {
     return this.#body.length;
   }
@@ -190,7 +196,9 @@ export class Attempt extends Timer implements Exchange, Progress {
     } else {
       this.#target.pool.discard(connection);
     }
-    const failure = failureOf(error, this);
+    // undici, handed a socket that TLS has ended at that moment, sees only that it is closed.
+    const told = !this.replyBegun && isTlsError(connection.error) ? connection.error : error;
+    const failure = failureOf(told, this);
     const interrupted = failure.cause === "unreachable" && !this.replyBegun && this.#saysNothing(error);
     if (interrupted) this.#owner.onInterrupted(failure, this.#elapsed(), this.#moved(error));
     else this.#owner.onFailure(failure, this.#elapsed(), this.#asked);

@@ -7,7 +7,7 @@ import type { DiscoveryReport } from "./discovery.ts";
 import type { BreakerOptions, CircuitState } from "./limits/circuit.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { Resolver } from "./transport/resolver.ts";
-import type { TlsOptions } from "./transport/tls-files.ts";
+import type { TlsOptions } from "./transport/tls-options.ts";
 
 /** All times in milliseconds. */
 export interface UpstreamOptions {

@@ -14,7 +14,9 @@ import type { UpstreamEvents, UpstreamOptions } from "./options.ts";
 import { pathJoiner } from "./target.ts";
 import { ConnectionPool } from "./transport/connection-pool.ts";
 import { type Resolver, systemResolver } from "./transport/resolver.ts";
+import type { TlsTerms } from "./transport/tls-failure.ts";
 import { TlsFiles } from "./transport/tls-files.ts";
+import type { TlsOptions } from "./transport/tls-options.ts";
 
 const MAX_REPLY_SIZE = 1024 * 1024;
 const MAX_CONNECTION_AGE = 300_000;
@@ -128,6 +130,11 @@ interface Shared {
   readonly events: UpstreamEvents;
 }
 
+function termsOf({ minVersion = "TLSv1.2", legacy = false, cert, pkcs12 }: TlsOptions): TlsTerms {
+  const certificate = cert !== undefined ? "tls.cert" : pkcs12 !== undefined ? "tls.pkcs12" : null;
+  return { minVersion, legacy, certificate };
+}
+
 function endpointOf(url: URL, shared: Shared): Endpoint {
   const { options, events } = shared;
   const { serverName } = options.tls;
@@ -136,6 +143,7 @@ function endpointOf(url: URL, shared: Shared): Endpoint {
   const target = {
     url: shown,
     hostname: hostnameOf(url),
+    tls: url.protocol === "https:" ? termsOf(options.tls) : null,
     timeout: options.timeout,
     pool: new ConnectionPool({
       ...destinationOf(url, shared.tls, shared),
@@ -193,6 +201,7 @@ function discoveryOf(
     target: {
       url: place.address.origin + place.address.pathname,
       hostname: hostnameOf(place.address),
+      tls: place.address.protocol === "https:" ? termsOf(own ? options.tls : {}) : null,
       pool: own
         ? target.pool
         : new ConnectionPool({

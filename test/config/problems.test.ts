@@ -295,7 +295,7 @@ describe("a mistake in the configuration is an error with line and column", () =
     [
       "a CA that is none",
       corp("url: https://a.example, tls: { ca: token }"),
-      "2:35: error: these files cannot be used for TLS: tls.ca holds no certificate in PEM",
+      "2:35: error: these settings cannot be used for TLS: tls.ca holds no certificate in PEM",
     ],
     [
       "a missing CA",

@@ -11,6 +11,7 @@ const PROGRESS = {
   replyBegun: false,
   status: 0,
   received: 0,
+  tls: null,
 };
 const EVERY_FAILURE_OPENS = { failureRate: 1, minimumCalls: 1, window: 10_000, openFor: 60_000 };
 

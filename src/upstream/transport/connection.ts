@@ -57,7 +57,7 @@ export class Connection implements Incoming {
   replies = 0;
   /** Whether a reply, or an interim one, is coming in; for the attempts to say. Means nothing with several at once. */
   replyUnderWay = false;
-  /** What went wrong with it. */
+  /** What went wrong with it first. */
   error: Error | null = null;
   readonly #destination: Destination;
   readonly #owner: ConnectionOwner;
@@ -128,7 +128,7 @@ export class Connection implements Incoming {
     const { origin, tls: files, http2, pipelining, maxAge } = this.#destination;
     // Before undici hears of it.
     socket.on("error", (failure: Error) => {
-      this.error = failure;
+      this.error ??= failure;
     });
     socket.once("close", () => this.#owner.onGoodbye(this));
     if (!http2 || (files !== null && (socket as tls.TLSSocket).alpnProtocol !== "h2")) {

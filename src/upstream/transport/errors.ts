@@ -6,6 +6,7 @@
 
 import type { Cause, Failure } from "../../model/failure.ts";
 import { MalformedReply } from "./carrier.ts";
+import { type TlsTerms, tlsFailure } from "./tls-failure.ts";
 
 /** How far an attempt had come when it failed. */
 export interface Progress {
@@ -18,14 +19,14 @@ export interface Progress {
   readonly status: number;
   /** Bytes of the body so far. */
   readonly received: number;
+  /** Null for plain HTTP. */
+  readonly tls: TlsTerms | null;
 }
 
 const DNS_SILENT = "the name server did not answer or is broken; check DNS (/etc/resolv.conf)";
 const TRUST =
   "its certificate is not signed by an authority that is trusted here; set tls.ca to that authority's certificate (PEM)";
-const CLIENT_CERTIFICATE =
-  "it refused the TLS handshake, as it does when it demands a client certificate; check tls.cert and tls.key";
-const PERHAPS_CERTIFICATE = "; if it demands a client certificate, check tls.cert and tls.key";
+const PERHAPS_CERTIFICATE = "; if it demands a client certificate, check tls.cert and tls.key, or tls.pkcs12";
 const NO_ROUTE = "there is no route to it; check its address and this machine's network";
 
 const UNREACHABLE: Readonly<Record<string, string>> = {
@@ -47,17 +48,16 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT: TRUST,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: TRUST,
   SELF_SIGNED_CERT_IN_CHAIN: TRUST,
-  DEPTH_ZERO_SELF_SIGNED_CERT: TRUST,
+  CERT_UNTRUSTED: TRUST,
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    "its certificate is signed by itself and not trusted here; if it is the right one, set tls.ca to it (PEM)",
+  INVALID_PURPOSE:
+    "its certificate is not one for servers (extendedKeyUsage serverAuth); it must be replaced there",
+  INVALID_CA: "its certificate is signed by one that is no authority's; it must be replaced there",
+  CERT_CHAIN_TOO_LONG: "the chain of its certificate is too long; it must be replaced there",
+  CERT_SIGNATURE_FAILURE: "its certificate is damaged or forged; it must be replaced there",
   ERR_HTTP2_ERROR:
     "it broke the rules of HTTP/2; if it speaks HTTP/1.1 only, take http2: true out of the configuration",
-  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS on that port; should its url begin with http://?",
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: CLIENT_CERTIFICATE,
-  ERR_SSL_SSL_ALERT_HANDSHAKE_FAILURE: CLIENT_CERTIFICATE,
-  // As OpenSSL 3.5, which Node 24 is built with, names it.
-  "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE": CLIENT_CERTIFICATE,
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: CLIENT_CERTIFICATE,
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "it does not know the authority that signed the certificate in tls.cert",
 };
 
 const NO_MEMORY = "this machine has no memory left for it; see what takes it, or add some";
@@ -126,6 +126,8 @@ function reasonOf(error: unknown, code: string, progress: Progress): string {
   const perhaps = progress.url.startsWith("https:") ? PERHAPS_CERTIFICATE : "";
   const known = UNREACHABLE[code];
   if (known !== undefined) return `${known} (${code})`;
+  const insecure = progress.tls === null ? undefined : tlsFailure(code, error, progress.tls);
+  if (insecure !== undefined) return insecure;
   switch (code) {
     case "ENOTFOUND":
       return `the name ${progress.hostname} does not exist; check the service's url and DNS (${code})`;
@@ -146,6 +148,11 @@ function reasonOf(error: unknown, code: string, progress: Progress): string {
 /** Whether it was this process that ended the connection. */
 export function isDestroyed(error: unknown): boolean {
   return codeOf(error) === "UND_ERR_DESTROYED";
+}
+
+/** Whether it was TLS that went wrong, as OpenSSL says. */
+export function isTlsError(error: unknown): boolean {
+  return codeOf(error).startsWith("ERR_SSL_");
 }
 
 /** The message of something thrown, fit for one line of a log. */

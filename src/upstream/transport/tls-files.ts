@@ -3,29 +3,18 @@
  *
  * The first reading throws with what is wrong; a later one that goes wrong is reported once, and what was read before
  * stays in use. Files that belong together are rarely replaced in one moment, so a set that does not fit is given
- * until the next look to become whole.
+ * until the next look to become whole. A passphrase that has changed is a change of the files that it opens.
  */
 import { readFileSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { createSecureContext, type SecureContext } from "node:tls";
+import type { SecureContext } from "node:tls";
 import { runsAsRoot } from "../../files/hands.ts";
 import { signatureOf } from "../../files/signature.ts";
 import { fileProblem } from "../../source/trusted.ts";
 import { messageOf, ownTrouble } from "./errors.ts";
-
-export interface TlsOptions {
-  /** Files, PEM. Without `ca`, the authorities that Node trusts. */
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  /** The name to ask for and to find in the certificate, if it isn't the URL's. */
-  readonly serverName?: string;
-  /** Milliseconds between two looks at the files. Default: 3 seconds. */
-  readonly checkEvery?: number;
-}
+import { secureContextOf, TLS_FILES, type TlsContents, type TlsOptions } from "./tls-options.ts";
 
 const CHECK_EVERY = 3_000;
-const FILES = ["ca", "cert", "key"] as const;
 
 export class TlsFiles {
   readonly #options: TlsOptions;
@@ -45,9 +34,11 @@ export class TlsFiles {
    */
   constructor(options: TlsOptions, onReload: (ok: boolean, detail: string) => void) {
     this.#options = options;
-    this.#files = FILES.flatMap((name) => options[name] ?? []);
+    this.#files = TLS_FILES.flatMap((name) => options[name] ?? []);
     this.#onReload = onReload;
-    this.#seen = this.#files.map((file) => signatureOf(statSync(file, { throwIfNoEntry: false }))).join();
+    this.#seen = this.#signature(
+      this.#files.map((file) => signatureOf(statSync(file, { throwIfNoEntry: false }))),
+    );
     this.#context = readTlsFiles(options);
     if (this.#files.length > 0) this.#lookLater();
   }
@@ -61,6 +52,10 @@ export class TlsFiles {
     clearTimeout(this.#timer);
   }
 
+  #signature(files: readonly string[]): string {
+    return [...files, this.#options.passphrase?.reveal() ?? ""].join();
+  }
+
   #lookLater(): void {
     if (this.#closed) return;
     this.#timer = setTimeout(() => {
@@ -70,14 +65,18 @@ export class TlsFiles {
 
   async #look(): Promise<void> {
     const stats = await Promise.all(this.#files.map((file) => stat(file).catch(() => undefined)));
-    const seen = stats.map(signatureOf).join();
+    const seen = this.#signature(stats.map(signatureOf));
     if (seen === this.#seen || this.#closed) return;
     const files = this.#files.join(", ");
     try {
       // Root has looked in whose hands they are, and they may be in others' by now.
       for (const file of this.#files) refuse(runsAsRoot() ? fileProblem(file) : undefined);
-      const contents = FILES.map((name) => this.#options[name]).map((file) => file && readFile(file));
-      this.#context = contextOf((await Promise.all(contents)).map((content) => content || undefined));
+      const contents: TlsContents = {};
+      for (const name of TLS_FILES) {
+        const file = this.#options[name];
+        if (file !== undefined) contents[name] = await readFile(file);
+      }
+      this.#context = secureContextOf(this.#options, contents);
       this.#seen = seen;
       this.#broken = { seen: "", reported: false };
       this.#onReload(true, `the changed files of tls are in use: ${files}`);
@@ -100,11 +99,15 @@ export class TlsFiles {
  * @throws Error that says which file cannot be used, or that a key and its certificate do not fit
  */
 export function readTlsFiles(options: TlsOptions): SecureContext {
-  return contextOf(FILES.map((name) => contentOf(name, options[name])));
+  const contents: TlsContents = {};
+  for (const name of TLS_FILES) {
+    const file = options[name];
+    if (file !== undefined) contents[name] = contentOf(name, file);
+  }
+  return secureContextOf(options, contents);
 }
 
-function contentOf(name: string, file: string | undefined): Buffer | undefined {
-  if (file === undefined) return undefined;
+function contentOf(name: string, file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
@@ -114,14 +117,4 @@ function contentOf(name: string, file: string | undefined): Buffer | undefined {
 
 function refuse(problem: string | undefined): void {
   if (problem !== undefined) throw new Error(problem);
-}
-
-function contextOf([ca, cert, key]: readonly (Buffer | undefined)[]): SecureContext {
-  // OpenSSL takes a file without a certificate as an empty list, with which no service could be verified.
-  if (ca !== undefined && !ca.includes("-----BEGIN")) throw new Error("tls.ca holds no certificate in PEM");
-  return createSecureContext({
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  });
 }
