@@ -16,13 +16,9 @@
  */
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
+import { failure, type Reply } from "../http/reply.ts";
 import { readJson, readLines } from "./body.ts";
 import type { Controls, Refusal } from "./controls.ts";
-
-/** JSON, or lines that follow one another. */
-export type Reply =
-  | { readonly status: number; readonly json: object; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly status: 200; readonly lines: AsyncIterable<string> };
 
 type Handler = (request: IncomingMessage, controls: Controls) => Promise<Reply>;
 
@@ -95,10 +91,6 @@ export async function answer(request: IncomingMessage, controls: Controls): Prom
     return { ...failure(405, `${path} takes ${allow}`), headers: { allow } };
   }
   return handler(request, controls);
-}
-
-export function failure(status: number, error: string): Reply & { readonly json: object } {
-  return { status, json: { error } };
 }
 
 function ok(json: object): Reply {

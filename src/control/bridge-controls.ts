@@ -56,16 +56,8 @@ export class BridgeControls implements Controls {
 
   readonly mask = (text: string): string => this.#controlled.mask(text);
 
-  async status(): Promise<Status> {
-    const { engine, about, offline } = this.#controlled;
-    const general = about();
-    const { services, ...rest } = await engine.status();
-    return {
-      ...general,
-      uptime_s: Math.floor((Date.now() - Date.parse(general.started)) / 1000),
-      ...rest,
-      services: services.map((service) => ({ ...service, ...modeOf(service.name, offline) })),
-    };
+  status(): Promise<Status> {
+    return wholeStatus(this.#controlled);
   }
 
   async offline(services: ServiceNames, forMs: number | null, by: string): Promise<Switching | Refusal> {
@@ -205,6 +197,26 @@ export class BridgeControls implements Controls {
     );
     void this.#save();
   }
+}
+
+/** How the bridge stands, whoever asks and wherever. */
+export async function wholeStatus({
+  engine,
+  about,
+  offline,
+}: {
+  readonly engine: Pick<Engine, "status">;
+  readonly about: Controlled["about"];
+  readonly offline: OfflineSwitch;
+}): Promise<Status> {
+  const general = about();
+  const { services, ...rest } = await engine.status();
+  return {
+    ...general,
+    uptime_s: Math.floor((Date.now() - Date.parse(general.started)) / 1000),
+    ...rest,
+    services: services.map((service) => ({ ...service, ...modeOf(service.name, offline) })),
+  };
 }
 
 /** A store on another host may be gone, and whoever blocks an account must know. */
