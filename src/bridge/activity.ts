@@ -5,39 +5,43 @@
 
 import type { Decision, Source } from "../model/decision.ts";
 import type { Cause } from "../model/failure.ts";
-
-/** Times are in milliseconds since 1970. */
-export interface ServiceActivity {
-  /** When the service itself last gave an answer; null: not since the start. */
-  answeredAt: number | null;
-  /** The last time that it gave none although it was asked. */
-  failure: { readonly at: number; readonly cause: Cause; readonly detail: string } | null;
-}
+import { ServiceCounts } from "./service-counts.ts";
 
 /** With these no call was made: they say nothing new of the service. */
 const UNASKED: ReadonlySet<Cause> = new Set(["offline", "circuit_open", "mapping_error"]);
 
 export class Activity {
   readonly decisions: Record<Source, number> = { upstream: 0, cache: 0, stale: 0, route: 0, default: 0 };
-  readonly #services = new Map<string, ServiceActivity>();
+  /** Of decisions that no service had a part in. */
+  readonly routes = new ServiceCounts();
+  readonly #services = new Map<string, ServiceCounts>();
 
-  /** Of one service; all is null where nothing is known yet. */
-  of(service: string): ServiceActivity {
-    let activity = this.#services.get(service);
-    if (activity === undefined) {
-      activity = { answeredAt: null, failure: null };
-      this.#services.set(service, activity);
+  /** Of one service; all is null and nought where nothing is known yet. */
+  of(service: string): ServiceCounts {
+    let counts = this.#services.get(service);
+    if (counts === undefined) {
+      counts = new ServiceCounts();
+      this.#services.set(service, counts);
     }
-    return activity;
+    return counts;
   }
 
-  /** @param now milliseconds since 1970 */
-  record(decision: Decision, now: number): void {
+  /** All that have been asked for, by name. */
+  get services(): ReadonlyMap<string, ServiceCounts> {
+    return this.#services;
+  }
+
+  /**
+   * @param now milliseconds since 1970
+   * @param milliseconds that it took
+   */
+  record(decision: Decision, now: number, milliseconds: number): void {
     const { source, service, cause, detail = "" } = decision;
     this.decisions[source]++;
+    const counts = service === undefined ? this.routes : this.of(service);
+    counts.record(decision, milliseconds);
     if (service === undefined || source === "cache") return;
-    if (source === "upstream") this.of(service).answeredAt = now;
-    else if (cause !== undefined && !UNASKED.has(cause))
-      this.of(service).failure = { at: now, cause, detail };
+    if (source === "upstream") counts.answeredAt = now;
+    else if (cause !== undefined && !UNASKED.has(cause)) counts.failure = { at: now, cause, detail };
   }
 }

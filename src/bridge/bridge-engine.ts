@@ -3,16 +3,19 @@
 import { type Met, NOTHING_MET } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import { StorePool } from "../cache/store-pool.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, ServiceConfig } from "../config/config.ts";
 import type { LineLog } from "../observe/log.ts";
 import type { PolicyHandler } from "../postfix/connection.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import { within } from "../time/within.ts";
 import { Activity } from "./activity.ts";
 import { Bridge, type LoadCounts, type WhichCaches } from "./bridge.ts";
+import { bridgeFigures } from "./bridge-figures.ts";
 import type { Engine, Prepared } from "./engine.ts";
+import type { Figures } from "./figures.ts";
 import { descriptorsForCalls } from "./kept-back.ts";
 import type { OfflineSwitch } from "./offline.ts";
+import { processFigures } from "./process-figures.ts";
 import { serviceStatus } from "./service-status.ts";
 import type { EngineStatus } from "./status.ts";
 import { StoreLog } from "./store-log.ts";
@@ -37,6 +40,7 @@ export class BridgeEngine implements Engine {
   #reception: Reception | null = null;
   #bridge: Bridge | null = null;
   #mask: (text: string) => string = (text) => text;
+  #configs: readonly ServiceConfig[] = [];
   /** Resolves when the first configuration is in use. */
   readonly #ready: Promise<Bridge>;
   #begin: (bridge: Bridge) => void = () => {};
@@ -89,6 +93,20 @@ export class BridgeEngine implements Engine {
     // The log is that of the process.
   }
 
+  /** @param worker its number, where this process is one */
+  async figures(worker = ""): Promise<Figures> {
+    const counted = {
+      activity: this.#activity,
+      services: this.#bridge?.services ?? [],
+      configs: this.#configs,
+      listeners: this.#reception?.report ?? [],
+      offline: this.#offline,
+      complaints: this.#storeLog.complaints,
+      mask: this.#mask,
+    };
+    return { ...(await bridgeFigures(counted)), ...(await processFigures(worker)) };
+  }
+
   async switched(): Promise<void> {
     // The switch itself is asked for each decision.
   }
@@ -118,6 +136,7 @@ export class BridgeEngine implements Engine {
     const previous = this.#bridge;
     this.#bridge = bridge;
     this.#mask = config.mask;
+    this.#configs = [...config.services.values()];
     this.#reception?.setHandler(bridge.answer);
     this.#reception?.keepBack(descriptorsForCalls(config));
     this.#begin(bridge);

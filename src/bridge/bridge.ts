@@ -77,7 +77,10 @@ export class Bridge {
     const services = new Map<string, Service>();
     try {
       for (const service of config.services.values()) {
-        services.set(service.name, await openService(service, offline, stores, log));
+        services.set(
+          service.name,
+          await openService(service, offline, stores, log, activity.of(service.name)),
+        );
       }
     } catch (error) {
       await Promise.all([...services.values()].map(closeService));
@@ -95,8 +98,9 @@ export class Bridge {
   readonly answer = (request: PolicyRequest): MaybePromise<string | null> =>
     after(decide(this.#policy, request), (decision) => {
       const masked = this.#masked(decision);
-      this.#activity.record(masked, request.time);
-      logDecision(this.#log, request, masked, performance.now() - request.startedAt);
+      const took = performance.now() - request.startedAt;
+      this.#activity.record(masked, request.time, took);
+      logDecision(this.#log, request, masked, took);
       return masked.action;
     });
 

@@ -4,6 +4,7 @@ import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
 import type { Contents } from "../source/contents.ts";
 import type { LoadCounts } from "./bridge.ts";
+import type { Figures } from "./figures.ts";
 import type { EngineStatus } from "./status.ts";
 
 export interface Engine {
@@ -18,6 +19,8 @@ export interface Engine {
   status(): Promise<EngineStatus>;
   /** Opens the log anew in every process that writes to it by itself. */
   reopenLog(): Promise<void>;
+  /** For monitoring: what was counted since the start, and how all stands now. */
+  figures(): Promise<Figures>;
   /** Told when services were switched offline or online by hand; resolves when it holds everywhere. */
   switched(): Promise<void>;
   /**

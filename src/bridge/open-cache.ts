@@ -1,6 +1,6 @@
 /** From `cache` of a service to its remembered decisions. */
 import { createHash } from "node:crypto";
-import { type CachePolicy, DecisionCache, type KeyOf } from "../cache/cache.ts";
+import { type CacheCounters, type CachePolicy, DecisionCache, type KeyOf } from "../cache/cache.ts";
 import { callKey, valuesKey } from "../cache/key.ts";
 import type { Store } from "../cache/store.ts";
 import type { AuthConfig, CacheConfig, ServiceConfig } from "../config/config.ts";
@@ -16,6 +16,7 @@ export function openCache(
   config: CacheConfig,
   mapping: Mapping,
   store: Store,
+  counters?: CacheCounters,
 ): DecisionCache {
   const scope = [service.name, ...service.urls, service.mapping.version, identityOf(service)];
   const keyOf = config.key === null ? keyOfCall(scope, mapping) : keyOfTemplate(scope, config.key);
@@ -24,7 +25,7 @@ export function openCache(
     signature: config.secret?.reveal(),
     keepsVerdicts: mapping.judgesByReplyAlone === true,
   };
-  return new DecisionCache(service.name, policy, store, keyOf);
+  return new DecisionCache(service.name, policy, store, keyOf, counters);
 }
 
 /** What a service can tell one caller from another by; secrets only as a hash of their hash. */

@@ -18,6 +18,7 @@ import type { Upstream } from "../upstream/upstream.ts";
 import type { OfflineSwitch } from "./offline.ts";
 import { openCache } from "./open-cache.ts";
 import { openUpstream, secretsOf } from "./open-upstream.ts";
+import type { ServiceCounts } from "./service-counts.ts";
 
 /** In milliseconds. */
 const MODULE_LOAD_TIME = 10_000;
@@ -28,15 +29,16 @@ export async function openService(
   offline: OfflineSwitch,
   stores: StorePool,
   log: Log,
+  counts: ServiceCounts,
 ): Promise<Service> {
   const { name, deadline, stressDeadline, onFailure } = config;
   const mapping = await inTime(config.mapping);
-  const upstream = openUpstream(config, log);
+  const upstream = openUpstream(config, log, counts.attempts);
   if (!offline.isOffline(name)) upstream.discover();
   const cache =
     config.cache === undefined
       ? null
-      : openCache(config, config.cache, mapping, await stores.open(name, config.cache));
+      : openCache(config, config.cache, mapping, await stores.open(name, config.cache), counts.cache);
   const secrets = new SecretWatch(secretsOf(config), log, { service: name });
   const isOffline = () => offline.isOffline(name);
   const refresher: Refresher | null =

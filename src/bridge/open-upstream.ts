@@ -15,12 +15,13 @@ import {
   headerKey,
   queryKey,
 } from "../upstream/auth.ts";
+import type { AttemptMeter } from "../upstream/meter.ts";
 import type { UpstreamOptions } from "../upstream/options.ts";
 import { Upstream } from "../upstream/upstream.ts";
 import { VERSION } from "../version.ts";
 
 /** @throws Error that says which file of `tls` cannot be used */
-export function openUpstream(service: ServiceConfig, log: Log): Upstream {
+export function openUpstream(service: ServiceConfig, log: Log, meter: AttemptMeter): Upstream {
   const { name } = service;
   return new Upstream(
     {
@@ -33,6 +34,7 @@ export function openUpstream(service: ServiceConfig, log: Log): Upstream {
       ),
       authenticator: authenticatorOf(service),
       seal: sealOf(service),
+      meter,
       userAgent: `pfxbridge/${VERSION}`,
     },
     {

@@ -89,7 +89,8 @@ function troubleOf(
   return open > 0 ? "some_circuits" : null;
 }
 
-async function cacheStatus({ cache }: Service): Promise<CacheStatus | null> {
+/** How the store of a service's remembered decisions stands; null where nothing is remembered. */
+export async function cacheStatus({ cache }: Service): Promise<CacheStatus | null> {
   if (cache === null) return null;
   const { store, counters } = cache;
   const entries = await within(

@@ -12,6 +12,8 @@ export interface StoreComplaint {
 
 export class StoreLog implements Log {
   last: StoreComplaint | null = null;
+  /** Complaints since the start. */
+  complaints = 0;
   readonly #log: Log;
 
   constructor(log: Log) {
@@ -27,12 +29,17 @@ export class StoreLog implements Log {
   }
 
   warn(fields: object, message: string): void {
-    this.last = { at: Date.now(), message };
+    this.#note(message);
     this.#log.warn(fields, message);
   }
 
   error(fields: object, message: string): void {
-    this.last = { at: Date.now(), message };
+    this.#note(message);
     this.#log.error(fields, message);
+  }
+
+  #note(message: string): void {
+    this.last = { at: Date.now(), message };
+    this.complaints++;
   }
 }

@@ -61,13 +61,21 @@ const DUE_PART = 0.1;
 
 export class DecisionCache {
   readonly store: Store;
-  readonly counters: CacheCounters = { hits: 0, misses: 0, stale: 0, stored: 0 };
+  readonly counters: CacheCounters;
   readonly #service: string;
   readonly #policy: CachePolicy;
   readonly key: KeyOf;
   readonly #revocations: Revocations;
 
-  constructor(service: string, policy: CachePolicy, store: Store, keyOf: KeyOf) {
+  /** @param counters of a cache before it, to go on with */
+  constructor(
+    service: string,
+    policy: CachePolicy,
+    store: Store,
+    keyOf: KeyOf,
+    counters: CacheCounters = { hits: 0, misses: 0, stale: 0, stored: 0 },
+  ) {
+    this.counters = counters;
     this.#service = service;
     this.#policy = policy;
     this.store = store;

@@ -9,11 +9,15 @@
  * flight and end. Whatever goes wrong inside costs a log line, never the process.
  */
 
+import { AdminEndpoint, type PreparedAdmin } from "../admin/admin-endpoint.ts";
+import type { Seen } from "../admin/seen.ts";
 import { BridgeEngine } from "../bridge/bridge-engine.ts";
 import type { Engine, Prepared } from "../bridge/engine.ts";
+import { sumOfFigures } from "../bridge/figures.ts";
 import { END_TIME, GRACE, longestDeadline } from "../bridge/grace.ts";
 import { OfflineSwitch } from "../bridge/offline.ts";
 import type { Config } from "../config/config.ts";
+import { wholeStatus } from "../control/bridge-controls.ts";
 import { ControlEndpoint } from "../control/control-endpoint.ts";
 import type { ReloadOutcome } from "../control/controls.ts";
 import { runsAsRoot } from "../files/hands.ts";
@@ -29,6 +33,7 @@ import { ProblemError } from "../source/problem.ts";
 import { ServiceManager } from "../systemd/service-manager.ts";
 import { within } from "../time/within.ts";
 import { VERSION } from "../version.ts";
+import { OwnFigures } from "./own-figures.ts";
 import { becomeUser } from "./privileges.ts";
 import { ReloadRecord } from "./reload-record.ts";
 
@@ -77,6 +82,10 @@ class Daemon {
   /** The one in use. */
   #config: Config | null = null;
   readonly #control = new ControlEndpoint(this.#log);
+  readonly #own = new OwnFigures();
+  #admin: AdminEndpoint | null = null;
+  /** Between the first and the last request that is taken. */
+  #isReady = false;
   #stdio: StdioConnection | null = null;
   #manager: ServiceManager | null = null;
   /** Of any configuration whose decisions may still be under way, in milliseconds. */
@@ -125,12 +134,17 @@ class Daemon {
       const problem = givenSockets.assign(endpointsOf(config)) ?? (await listeners.apply(config.listeners));
       if (problem !== undefined) throw new Error(problem);
       await this.#control.bind(config.control);
+      this.#admin = new AdminEndpoint(this.#seen(engine), this.#log);
+      (await this.#admin.prepare(config.admin)).use();
     }
     becomeUser(config);
     this.#log.use(this.#openLog(config));
     for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
     if (stdio && config.control !== undefined) {
       this.#log.info({}, "control is not used with --stdio: there may be many such processes at once");
+    }
+    if (stdio && config.admin !== undefined) {
+      this.#log.info({}, "admin is not used with --stdio: there may be many such processes at once");
     }
     if (runsAsRoot() && !this.#options.mayStayRoot) {
       this.#log.warn({}, "running as root: set user: and group: in the configuration");
@@ -148,6 +162,8 @@ class Daemon {
       throw error;
     }
     if (stdio && engine instanceof BridgeEngine) this.#serveStdio(engine);
+    this.#isReady = true;
+    this.#own.used(false);
     this.#options.onReady?.(listeners.endpoints);
     this.#log.info(this.#summary(config), "started");
     this.#control.serve();
@@ -188,6 +204,18 @@ class Daemon {
       }),
       reload: async () =>
         (await this.#reloadInTurn()) ?? { problem: "the bridge is ending: nothing is loaded any more" },
+    };
+  }
+
+  /** What the admin endpoint shows, whatever the configuration in use. */
+  #seen(engine: Engine): Seen {
+    const { about, mask, offline } = this.#controlled(engine);
+    return {
+      notReady: () => (this.#isReady ? undefined : this.#stopping ? "it is stopping" : "it is being started"),
+      status: () => wholeStatus({ engine, about, offline }),
+      figures: async () =>
+        sumOfFigures([await engine.figures(), this.#own.figures(this.#config, this.#isReady)]),
+      mask,
     };
   }
 
@@ -267,16 +295,21 @@ class Daemon {
     const { engine, listeners } = this.#running;
     let next: Prepared | undefined;
     let log: OpenLog | undefined;
+    let admin: PreparedAdmin | undefined;
     try {
       const { loaded: config, contents } = await keepingContents(this.#options.load);
       next = await engine.prepare(config, contents);
       log = this.#openLog(config);
+      if (!this.#options.stdio) admin = await this.#admin?.prepare(config.admin);
       const problem = this.#options.stdio ? undefined : await listeners.apply(config.listeners);
       if (problem !== undefined) throw new Error(problem);
       this.#longestDeadline = Math.max(this.#longestDeadline, longestDeadline(config));
       this.#log.use(log);
       if (!this.#options.stdio) this.#control.follow(config.control);
       await this.#use(next, config);
+      admin?.use();
+      admin = undefined;
+      this.#own.used(true);
       if (config.workers > 1 && engine instanceof BridgeEngine && !this.#options.stdio) {
         this.#log.warn({ workers: config.workers }, "workers beside this process need a restart");
       }
@@ -286,6 +319,8 @@ class Daemon {
     } catch (error) {
       next?.discard();
       void log?.end(0);
+      await admin?.discard();
+      this.#own.refused();
       this.#logProblems(error, "configuration not loaded, the old one stays in use");
       return this.#reloads.refused(error);
     }
@@ -300,6 +335,7 @@ class Daemon {
   async #stop(reason: string): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#isReady = false;
     this.#log.info({ reason }, "stopping: answering what is in flight");
     const grace = this.#longestDeadline + GRACE;
     this.#manager?.stopping(2 * grace + END_TIME);
@@ -309,7 +345,7 @@ class Daemon {
       this.#stdio && within(grace, this.#stdio.ended),
     ]);
     await this.#running?.engine.close(grace);
-    await this.#control.close();
+    await Promise.all([this.#control.close(), this.#admin?.close()]);
     this.#log.info({}, "stopped");
     await this.#log.end();
     this.#manager?.close();
@@ -336,6 +372,9 @@ class Daemon {
 }
 
 /** What the service manager may have bound. */
-function endpointsOf({ listeners, control }: Config) {
-  return [...listeners, ...(control === undefined ? [] : [{ endpoint: control.endpoint, name: "control" }])];
+function endpointsOf({ listeners, control, admin }: Config) {
+  const own = Object.entries({ control, admin }).flatMap(([name, config]) =>
+    config === undefined ? [] : [{ endpoint: config.endpoint, name }],
+  );
+  return [...listeners, ...own];
 }

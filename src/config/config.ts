@@ -23,6 +23,8 @@ export interface Config {
   readonly offline: boolean | readonly string[];
   /** Absent: the bridge takes no commands while it runs. */
   readonly control?: ControlConfig;
+  /** Absent: nothing of it is seen from outside but the log. */
+  readonly admin?: AdminConfig;
   /** Processes that answer requests; 1: this one, and no other. */
   readonly workers: number;
   readonly user?: string;
@@ -59,6 +61,19 @@ export interface ControlConfig extends ControlSocket {
   readonly state: string;
   /** Where it was kept before, if that is another place. */
   readonly formerState?: string;
+}
+
+/** Where the bridge is seen from outside: over TCP on loopback, or with `tls` and a token or password anywhere. */
+export interface AdminConfig {
+  readonly endpoint: Endpoint;
+  /** Of a socket file, as are owner and group. */
+  readonly mode: number;
+  readonly owner?: string;
+  readonly group?: string;
+  readonly token?: Secret;
+  readonly basic?: { readonly username: string; readonly password: Secret };
+  /** A certificate with its chain, and its key: PEM. */
+  readonly tls?: { readonly cert: string; readonly key: Secret };
 }
 
 /** Attributes that one asker can be told from another by. */

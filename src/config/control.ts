@@ -6,17 +6,14 @@ import { isLoopback } from "../model/loopback.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../postfix/endpoint.ts";
 import { ProblemError } from "../source/problem.ts";
 import type { ControlConfig, ListenerConfig } from "./config.ts";
-import { readSecret } from "./credentials.ts";
 import { Masker } from "./masker.ts";
+import { readToken, refuseSocketFileKeys } from "./own-endpoint.ts";
 import { Report } from "./report.ts";
 import { configSchema, type RawControl } from "./schema.ts";
 import { readConfigFile } from "./source.ts";
 import { stateFolder } from "./state-folder.ts";
 
-const SOCKET_FILE_KEYS = ["mode", "owner", "group"] as const;
 const EMPTIED = /^\/(?:var\/)?run\//;
-/** In characters. */
-const LEAST_TOKEN = 8;
 /** Of the control socket: its owner alone. */
 const DEFAULT_MODE = 0o600;
 
@@ -37,13 +34,10 @@ export function readControl(
     report.error(path, "this endpoint stands under listen as well; Postfix and commands need one each");
   }
   if (endpoint.kind === "inet") {
-    for (const key of SOCKET_FILE_KEYS.filter((key) => typeof raw !== "string" && raw[key] !== undefined)) {
-      report.error(["control", key], `"${key}" is of use only for a unix: socket`, { key: true });
-    }
+    refuseSocketFileKeys(raw, "control", report);
     checkNetwork(endpoint, raw, path, report);
   }
-  const secret =
-    token === undefined ? undefined : readSecret(token, ["control", "token"], report, masker, tooShort);
+  const secret = token === undefined ? undefined : readToken(token, ["control", "token"], report, masker);
   const places = state === undefined ? defaultState(endpoint, report.file) : { state: report.resolve(state) };
   return {
     endpoint,
@@ -70,13 +64,6 @@ export function loadControl(file: string): ControlConfig | undefined {
   const config = readControl(control, [], report, new Masker());
   if (report.failed) throw new ProblemError(report.problems.filter(({ severity }) => severity === "error"));
   return config;
-}
-
-/** Whoever can connect can guess. */
-function tooShort(token: string): string | undefined {
-  return token.length < LEAST_TOKEN
-    ? `a token has at least ${LEAST_TOKEN} characters; openssl rand -hex 16 makes a good one`
-    : undefined;
 }
 
 function only(endpoint: string): Exclude<RawControl, string> {

@@ -7,6 +7,7 @@
 import { availableParallelism } from "node:os";
 import { ProblemError } from "../source/problem.ts";
 import { suggestion } from "../text/nearest.ts";
+import { readAdmin } from "./admin.ts";
 import type { Config, LogConfig } from "./config.ts";
 import { readControl } from "./control.ts";
 import { warnOfExposed } from "./exposed.ts";
@@ -45,6 +46,8 @@ async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>):
   const masker = new Masker();
   const listeners = readListeners(raw.listen, report);
   const control = raw.control === undefined ? undefined : readControl(raw.control, listeners, report, masker);
+  const taken = [...listeners, ...(control === undefined ? [] : [control])];
+  const admin = raw.admin === undefined ? undefined : readAdmin(raw.admin, taken, report, masker);
   const { services, named } = await readServices(raw.services, control?.state, report, masker);
   const routes = readRoutes(raw.routes, named, report);
   warnOfProvoked(raw, services, routes, report);
@@ -61,6 +64,7 @@ async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>):
     routes,
     offline: raw.offline,
     ...(control !== undefined && { control }),
+    ...(admin !== undefined && { admin }),
     workers: raw.workers === "auto" ? availableParallelism() : raw.workers,
     ...(raw.user !== undefined && { user: raw.user }),
     ...(raw.group !== undefined && { group: raw.group }),

@@ -41,6 +41,19 @@ const control = z.union([
   }),
 ]);
 
+const admin = z.union([
+  text,
+  z.strictObject({
+    endpoint: text,
+    mode: mode.optional(),
+    owner: text.optional(),
+    group: text.optional(),
+    token: secret.optional(),
+    basic: z.strictObject({ username: text, password: secret }).optional(),
+    tls: z.strictObject({ cert: text, key: text }).optional(),
+  }),
+]);
+
 const action = z.string();
 const onFailure = z.union([
   action,
@@ -167,6 +180,7 @@ export const configSchema = z.strictObject({
     .union([z.boolean(), z.array(text)], { error: "expected true, false or a list of services" })
     .default(false),
   control: control.optional(),
+  admin: admin.optional(),
   workers: z
     .union([whole(1, 256), z.literal("auto")], { error: "expected a number from 1 to 256, or auto" })
     .default(1),
@@ -184,6 +198,7 @@ export const configSchema = z.strictObject({
 export type RawConfig = z.output<typeof configSchema>;
 export type RawListener = z.output<typeof listener>;
 export type RawControl = z.output<typeof control>;
+export type RawAdmin = z.output<typeof admin>;
 export type RawService = z.output<typeof service>;
 export type RawRoute = z.output<typeof route>;
 export type RawSecret = z.output<typeof secret>;

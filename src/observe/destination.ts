@@ -32,6 +32,14 @@ interface Rest {
   readonly dropped: number;
 }
 
+/** Of this process, since it began. */
+let droppedInAll = 0;
+
+/** How many lines this process has dropped since it began, wherever they were to go. */
+export function droppedLines(): number {
+  return droppedInAll;
+}
+
 const NOTHING_LEFT: Rest = { lines: [], dropped: 0 };
 /** Before what failed is tried again, in milliseconds; doubles. */
 const FIRST_PAUSE = 1;
@@ -77,8 +85,13 @@ export class Destination {
   write(lines: Buffer): void {
     if (this.#isEnded) return;
     this.#isDropping ||= this.#waiting + lines.length > this.#options.most;
-    if (this.#isDropping) this.#dropped += count(lines);
-    else this.#push(lines);
+    if (this.#isDropping) {
+      const lost = count(lines);
+      this.#dropped += lost;
+      droppedInAll += lost;
+    } else {
+      this.#push(lines);
+    }
     this.#next();
   }
 

@@ -63,6 +63,8 @@ export class Acceptor {
   /** What it is bound to, with the port that the system chose where none was named. */
   readonly endpoint: Endpoint;
   readonly name: string;
+  /** Connections that were not taken. */
+  refused = 0;
   readonly #server: Server;
   readonly #bound: Bound;
   readonly #complaints: ConnectionComplaints;
@@ -78,6 +80,7 @@ export class Acceptor {
 
   begin(receiver: Receiver): void {
     const complain = (what: string) => {
+      this.refused++;
       this.#complaints.notTaken({ listener: this.name, connections: receiver.connections }, what);
     };
     this.#server.on("connection", (socket) => {

@@ -51,6 +51,8 @@ export interface ConnectionContext {
   handle: PolicyHandler;
   /** How many requests were complete. */
   requests: number;
+  /** How many were none. */
+  malformed: number;
   /** Told once, when a connection has ended. */
   ended(connection: PolicyConnection): void;
 }
@@ -269,6 +271,7 @@ export class PolicyConnection {
   }
 
   #refuse(malformed: Malformed): void {
+    this.#context.malformed += 1;
     const fields = { ...this.#fields(), line: malformed.line };
     this.#context.log.warn(fields, `not a policy request, connection closed: ${malformed.problem}`);
     this.#finish();

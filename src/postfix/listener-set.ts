@@ -20,6 +20,9 @@ export interface ListenerReport {
   readonly name: string;
   readonly connections: number;
   readonly requests: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly malformed: number;
 }
 
 /** A listener as the set sees it: `PolicyListener`, or one that hands connections to other processes. */
@@ -28,6 +31,11 @@ export interface Listener {
   readonly name: string;
   readonly connections: number;
   readonly requests: number;
+  /** Connections since the start, and those that were not taken. */
+  readonly accepted: number;
+  readonly refused: number;
+  /** Requests that were none. */
+  readonly malformed: number;
   setHandler(handle: PolicyHandler): void;
   stopAccepting(): void;
   close(options: { readonly graceMs: number }): Promise<void>;
@@ -62,11 +70,14 @@ export class ListenerSet {
 
   /** What goes on where, also where nothing is accepted any more. */
   get report(): readonly ListenerReport[] {
-    return this.#all().map(({ endpoint, name, connections, requests }) => ({
+    return this.#all().map(({ endpoint, name, connections, requests, accepted, refused, malformed }) => ({
       endpoint: formatEndpoint(endpoint),
       name,
       connections,
       requests,
+      accepted,
+      refused,
+      malformed,
     }));
   }
 

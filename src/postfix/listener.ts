@@ -49,6 +49,21 @@ export class PolicyListener implements Receiver {
     return this.#connections.requests;
   }
 
+  /** Connections that were taken since the start. */
+  get accepted(): number {
+    return this.#connections.accepted;
+  }
+
+  /** Those that were not. */
+  get refused(): number {
+    return this.#acceptor.refused;
+  }
+
+  /** Requests that were none. */
+  get malformed(): number {
+    return this.#connections.malformed;
+  }
+
   accept(socket: Socket): string | undefined {
     return this.#connections.accept(socket);
   }

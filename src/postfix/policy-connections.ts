@@ -46,6 +46,9 @@ export class PolicyConnections {
   readonly #clients: Clients;
   readonly #onEnded: (() => void) | undefined;
   #onEmpty: (() => void) | null = null;
+  /** Connections that were taken since the start, and those that were not. */
+  accepted = 0;
+  refused = 0;
 
   constructor(name: string, options: ConnectionsOptions) {
     this.name = name;
@@ -60,6 +63,7 @@ export class PolicyConnections {
       limits: options.limits ?? DEFAULT_PARSER_LIMITS,
       handle: options.handle,
       requests: 0,
+      malformed: 0,
       ended: (connection) => this.#forget(connection),
     };
   }
@@ -74,6 +78,11 @@ export class PolicyConnections {
     return this.#context.requests;
   }
 
+  /** Requests that were none. */
+  get malformed(): number {
+    return this.#context.malformed;
+  }
+
   /** From now on requests go to `handle`; those being decided are answered as they began. */
   setHandler(handle: PolicyHandler): void {
     this.#context.handle = handle;
@@ -85,7 +94,11 @@ export class PolicyConnections {
    */
   accept(socket: Socket, { waited, more }: Handed = { waited: 0, more: false }): string | undefined {
     const problem = this.#clients.enter(more);
-    if (problem !== undefined) return problem;
+    if (problem !== undefined) {
+      this.refused++;
+      return problem;
+    }
+    this.accepted++;
     const peer =
       socket.remoteAddress === undefined ? "local" : `${socket.remoteAddress}:${socket.remotePort}`;
     const connection = new PolicyConnection(socket, socket, peer, this.#context);

@@ -53,6 +53,7 @@ export function serveStdio(options: StdioOptions): StdioConnection {
     limits: options.limits ?? DEFAULT_PARSER_LIMITS,
     handle: options.handle,
     requests: 0,
+    malformed: 0,
     ended: () => onEnded(),
   };
   const [input, output] = standardStreams();

@@ -16,6 +16,7 @@ import type { Discovery } from "./discovery.ts";
 import { type CallHeaders, namedTexts } from "./headers.ts";
 import type { Circuit, Permit } from "./limits/circuit.ts";
 import type { Limiter, Outcome } from "./limits/limiter.ts";
+import type { AttemptMeter } from "./meter.ts";
 import type { Trace, UpstreamOptions } from "./options.ts";
 import { type Retried, type RetryOptions, retry } from "./retry.ts";
 import { isRetryable, retryAfter } from "./retryable.ts";
@@ -39,6 +40,7 @@ export interface CallContext {
   readonly authenticator: Authenticator;
   readonly seal: UpstreamOptions["seal"];
   readonly retry: RetryOptions;
+  readonly meter: AttemptMeter;
 }
 
 /** What a service is to be asked. */
@@ -279,6 +281,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     this.#release(SAYS_TOO_MUCH.has(reply.status) ? "refused" : milliseconds);
     this.#status = reply.status;
     if (NOT_THERE.has(reply.status)) this.#endpoint!.discovery?.doubt();
+    this.#context.meter.replied(milliseconds);
     this.#trace?.onReply(this.#attempts, reply, milliseconds);
     let answer: T | Failure | Promise<T | Failure>;
     try {
@@ -313,6 +316,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
   onFailure(failure: Failure, milliseconds: number, asked: boolean): void {
     const silent = failure.cause === "timeout" && failure.blameless !== true;
     this.#release(silent ? { silentFor: milliseconds } : "unknown");
+    this.#context.meter.failed(failure.cause);
     this.#trace?.onFailure(this.#attempts, failure, milliseconds);
     if (failure.blameless === true) this.#permit!.interrupted(failure.detail);
     else if (failure.cause === "bad_reply") this.#permit!.succeeded();

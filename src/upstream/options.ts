@@ -5,6 +5,7 @@ import type { Failure } from "../model/failure.ts";
 import type { Authenticator } from "./auth.ts";
 import type { DiscoveryReport } from "./discovery.ts";
 import type { BreakerOptions, CircuitState } from "./limits/circuit.ts";
+import type { AttemptMeter } from "./meter.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { Resolver } from "./transport/resolver.ts";
 import type { TlsOptions } from "./transport/tls-options.ts";
@@ -34,6 +35,8 @@ export interface UpstreamOptions {
   readonly http2?: boolean;
   /** What knows the addresses of names. Default: what the process knows. */
   readonly resolver?: Resolver;
+  /** Told how each attempt ends. */
+  readonly meter?: AttemptMeter;
   /** As in `pfxbridge/1.0`. */
   readonly userAgent: string;
   /** Bytes of a reply's body, also after decompression. Default: 1 MiB. */

@@ -10,6 +10,7 @@ import { Discovery, type DiscoveryReport, MAX_METADATA_SIZE } from "./discovery.
 import { CallHeaders } from "./headers.ts";
 import { Circuit, type CircuitReport } from "./limits/circuit.ts";
 import { Limiter, type LimiterReport } from "./limits/limiter.ts";
+import { AttemptMeter } from "./meter.ts";
 import type { UpstreamEvents, UpstreamOptions } from "./options.ts";
 import { pathJoiner } from "./target.ts";
 import { ConnectionPool } from "./transport/connection-pool.ts";
@@ -59,6 +60,7 @@ export class Upstream {
       authenticator: options.authenticator,
       seal: options.seal,
       retry: options.retry,
+      meter: options.meter ?? new AttemptMeter(),
     };
   }
 

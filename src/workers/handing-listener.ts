@@ -24,6 +24,8 @@ export class HandingListener implements Receiver, Listener {
   /** Connections are the workers', and so are requests. */
   readonly connections = 0;
   readonly requests = 0;
+  readonly accepted = 0;
+  readonly malformed = 0;
   readonly #acceptor: Acceptor;
   readonly #handOver: HandOver;
   readonly #place: ListenerPlace;
@@ -34,6 +36,11 @@ export class HandingListener implements Receiver, Listener {
     this.#acceptor = acceptor;
     this.#handOver = handOver;
     this.#place = { endpoint: formatEndpoint(this.endpoint), name: this.name };
+  }
+
+  /** For want of descriptors here; what a worker does not take, it counts itself. */
+  get refused(): number {
+    return this.#acceptor.refused;
   }
 
   accept(socket: Socket): string | undefined {

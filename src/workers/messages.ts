@@ -1,6 +1,7 @@
 /** What the supervisor and its workers say to each other: calls and their results, connections, and counts. */
 
 import type { LoadCounts } from "../bridge/bridge.ts";
+import type { Figures } from "../bridge/figures.ts";
 import type { OfflineSnapshot } from "../bridge/offline.ts";
 import type { EngineStatus } from "../bridge/status.ts";
 import type { Met } from "../cache/forget.ts";
@@ -40,6 +41,7 @@ export interface WorkerCalls {
   /** Opens the log file anew, of the configuration in use. */
   reopenLog: [null, null];
   status: [null, EngineStatus];
+  figures: [null, Figures];
   /** `own`: what it met in a shared store is counted, and deleted, by another worker. */
   forget: [{ readonly revocation: Revocation; readonly dryRun: boolean; readonly own: boolean }, Met];
   /** The next remembered decisions for a reader, or the first; at the end none. `own`: that no other worker has. */

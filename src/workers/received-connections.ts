@@ -37,6 +37,9 @@ export class ReceivedConnections implements Reception {
       ...place,
       connections: connections.size,
       requests: connections.requests,
+      accepted: connections.accepted,
+      refused: connections.refused,
+      malformed: connections.malformed,
     }));
   }
 

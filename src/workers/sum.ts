@@ -33,6 +33,9 @@ function sumOfListeners(
       ...listener,
       connections: (sum?.connections ?? 0) + listener.connections,
       requests: (sum?.requests ?? 0) + listener.requests,
+      accepted: (sum?.accepted ?? 0) + listener.accepted,
+      refused: (sum?.refused ?? 0) + listener.refused,
+      malformed: (sum?.malformed ?? 0) + listener.malformed,
     });
   }
   return [...sums.values()];

@@ -8,14 +8,18 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { LoadCounts } from "../bridge/bridge.ts";
+import { listenerFigures } from "../bridge/bridge-figures.ts";
 import type { Engine, Prepared } from "../bridge/engine.ts";
+import { type Figures, sumOfFigures } from "../bridge/figures.ts";
 import { END_TIME, longestDeadline } from "../bridge/grace.ts";
 import { descriptorsForCalls } from "../bridge/kept-back.ts";
 import type { OfflineSwitch } from "../bridge/offline.ts";
+import { processFigures } from "../bridge/process-figures.ts";
 import type { EngineStatus } from "../bridge/status.ts";
 import { type Met, sumOfMet } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
+import { droppedLines } from "../observe/destination.ts";
 import type { Log } from "../observe/log.ts";
 import { ConnectionComplaints } from "../postfix/connection-complaints.ts";
 import { mostClients } from "../postfix/descriptors.ts";
@@ -23,6 +27,7 @@ import type { ListenerReport } from "../postfix/listener-set.ts";
 import { type Contents, environmentWithout } from "../source/contents.ts";
 import { within } from "../time/within.ts";
 import { exportAll, loadAll } from "./cache-transfer.ts";
+import { WorkerFigures } from "./figures.ts";
 import { HandOver } from "./hand-over.ts";
 import type { Loading } from "./messages.ts";
 import { shareOf } from "./share.ts";
@@ -82,6 +87,7 @@ export class WorkerPool implements Engine {
   readonly #early = new Map<number, number>();
   /** Places whose worker is to be replaced after a pause. */
   readonly #pausing = new Map<number, NodeJS.Timeout>();
+  readonly #figures = new WorkerFigures<WorkerProcess>();
   #running: Running | null = null;
   #closing = false;
 
@@ -152,6 +158,33 @@ export class WorkerPool implements Engine {
 
   async reopenLog(): Promise<void> {
     await this.#all((worker) => worker.call("reopenLog", null, CALL_TIME));
+  }
+
+  async figures(): Promise<Figures> {
+    const all = [...this.#workers];
+    const answered = new Set<WorkerProcess>();
+    await Promise.all(
+      all
+        .filter(({ isReady }) => isReady)
+        .map(async (worker) => {
+          const figures = await worker.call("figures", null, STATUS_TIME).catch(() => undefined);
+          if (figures === undefined || !this.#workers.has(worker)) return;
+          this.#figures.said(worker, figures);
+          answered.add(worker);
+        }),
+    );
+    return sumOfFigures([
+      this.#figures.sum(answered),
+      listenerFigures(this.#listeners()),
+      await processFigures(""),
+      {
+        logDropped: [{ labels: [], value: droppedLines() }],
+        workers: [
+          { labels: ["answering"], value: answered.size },
+          { labels: ["silent"], value: all.length - answered.size },
+        ],
+      },
+    ]);
   }
 
   async switched(): Promise<void> {
@@ -284,6 +317,7 @@ export class WorkerPool implements Engine {
 
   #onEnded(worker: WorkerProcess, how: string): void {
     this.#workers.delete(worker);
+    this.#figures.ended(worker);
     const wasRetiring = this.#retiring.delete(worker);
     this.#distribute();
     if (this.#closing || this.#running === null) return;

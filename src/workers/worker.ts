@@ -46,6 +46,8 @@ class Worker {
   #isLogging = false;
   /** Of any configuration whose decisions may still be under way, in milliseconds. */
   #longestDeadline = 0;
+  /** Among the workers, from 1. */
+  #number = 0;
   /** By reader. */
   readonly #exports = new Map<number, AsyncIterator<string>>();
   /** Connections that are here, but not read yet. */
@@ -116,6 +118,7 @@ class Worker {
       return null;
     },
     status: () => this.#engine.status(),
+    figures: () => this.#engine.figures(String(this.#number)),
     forget: ({ revocation, dryRun, own }) => this.#engine.forget(revocation, dryRun, own ? isOwn : undefined),
     export: ({ reader, own }) => {
       let lines = this.#exports.get(reader);
@@ -148,6 +151,7 @@ class Worker {
     const whole = await fromContents(loading.contents, () => loadConfig(loading.file));
     const config = shareOf(loading.offline ? { ...whole, offline: true } : whole, loading.share);
     const worker = loading.share.place + 1;
+    this.#number = worker;
     const options = { ...config.log, shared: true, worker, output: SUPERVISORS_OUTPUT };
     const reopen = () => openLog(options, config.mask);
     const log = reopen();

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { Activity } from "../../src/bridge/activity.ts";
-import type { Decision } from "../../src/model/decision.ts";
+import { ANSWERS, SOURCES } from "../../src/bridge/service-counts.ts";
+import type { Decision, Source } from "../../src/model/decision.ts";
 
 const decision = (fields: Partial<Decision>): Decision => ({
   action: "DUNNO",
@@ -20,7 +21,7 @@ const decision = (fields: Partial<Decision>): Decision => ({
 it("counts decisions by where their action came from", () => {
   const activity = new Activity();
   for (const source of ["upstream", "upstream", "cache", "default"] as const) {
-    activity.record(decision({ source }), 1);
+    activity.record(decision({ source }), 1, 5);
   }
   expect(activity.decisions).toEqual({ upstream: 2, cache: 1, stale: 0, route: 0, default: 1 });
 });
@@ -42,6 +43,24 @@ it.each([
   ["an open circuit, which is no news", decision({ source: "default", cause: "circuit_open" }), {}],
 ])("remembers how the service did: %s", (_, made, expected) => {
   const activity = new Activity();
-  activity.record(made, 7);
-  expect(activity.of("corp")).toEqual({ answeredAt: null, failure: null, ...expected });
+  activity.record(made, 7, 5);
+  expect(activity.of("corp")).toMatchObject({ answeredAt: null, failure: null, ...expected });
+});
+
+it("counts decisions by service, source and kind of answer, and how long they took", () => {
+  const activity = new Activity();
+  const actions = ["DUNNO", "REJECT no", "450 4.7.1 later", "550", "constructor", null];
+  for (const action of actions) activity.record(decision({ action }), 1, 2);
+  activity.record(decision({ source: "default", cause: "timeout" }), 1, 3000);
+  activity.record(decision({ source: "route", service: undefined }), 1, 0.1);
+  const { decisions, failures, durations } = activity.of("corp");
+  const of = (source: Source, answer: string) =>
+    decisions[SOURCES.indexOf(source) * ANSWERS.length + ANSWERS.indexOf(answer)];
+  expect(["dunno", "reject", "4xx", "5xx", "other", "closed"].map((kind) => of("upstream", kind))).toEqual(
+    actions.map(() => 1),
+  );
+  expect(of("default", "dunno")).toBe(1);
+  expect(failures).toMatchObject({ timeout: 1, unreachable: 0 });
+  expect(durations[SOURCES.indexOf("default")]?.buckets.sum).toBe(3);
+  expect(activity.routes.decisions.reduce((sum, count) => sum + count)).toBe(1);
 });

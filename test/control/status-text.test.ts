@@ -3,6 +3,7 @@ import type { ServiceStatus } from "../../src/bridge/status.ts";
 import type { Status } from "../../src/control/controls.ts";
 import { statusText } from "../../src/control/status-text.ts";
 
+const NOTHING = { accepted: 0, refused: 0, malformed: 0 };
 const NOW = new Date(2026, 2, 1, 14, 25, 20).getTime();
 const at = (hours: number, minutes: number) => new Date(2026, 2, 1, hours, minutes, 9).toISOString();
 const DEFER = "DEFER 4.3.0 Authorization service unavailable, please try again later";
@@ -40,12 +41,19 @@ function statusOf(...services: ServiceStatus[]): Status {
     config: "/etc/pfxbridge/pfxbridge.yaml",
     reload: null,
     listeners: [
-      { endpoint: "inet:127.0.0.1:9998", name: "inet:127.0.0.1:9998", connections: 12, requests: 1298 },
+      {
+        endpoint: "inet:127.0.0.1:9998",
+        name: "inet:127.0.0.1:9998",
+        connections: 12,
+        requests: 1298,
+        ...NOTHING,
+      },
       {
         endpoint: "unix:/var/spool/postfix/private/pfxbridge",
         name: "submission",
         connections: 0,
         requests: 7,
+        ...NOTHING,
       },
     ],
     services,

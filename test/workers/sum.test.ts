@@ -53,15 +53,20 @@ describe("counts", () => {
       name: endpoint,
       connections,
       requests: 7,
+      accepted: 3,
+      refused: 1,
+      malformed: 0,
     });
-    const bound = [{ endpoint: "a", name: "a", connections: 0, requests: 0 }];
+    const bound = [
+      { endpoint: "a", name: "a", connections: 0, requests: 0, accepted: 0, refused: 2, malformed: 0 },
+    ];
     const parts = [
       part({}, { listeners: [listener("old", 1), listener("a", 2)] }),
       part({}, { listeners: [listener("a", 3), listener("older", 0)] }),
     ];
     expect(sumOf(parts, bound).listeners).toEqual([
-      { endpoint: "a", name: "a", connections: 5, requests: 14 },
-      { endpoint: "old", name: "old", connections: 1, requests: 7 },
+      { endpoint: "a", name: "a", connections: 5, requests: 14, accepted: 6, refused: 4, malformed: 0 },
+      { endpoint: "old", name: "old", connections: 1, requests: 7, accepted: 3, refused: 1, malformed: 0 },
     ]);
   });
 
