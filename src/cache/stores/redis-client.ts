@@ -19,6 +19,10 @@ const MAX_REPLY = 2 * 1024 * 1024;
 /** Without a byte from the server while it owes a reply, in milliseconds. */
 const SILENCE = 2000;
 const CONNECT_TIMEOUT = 3000;
+/** Between two looks for another master, in milliseconds. */
+const FIRST_LOOK = 500;
+const LONGEST_LOOK = 10_000;
+const FORGIVEN_AFTER = 60_000;
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 3000;
 
@@ -79,8 +83,7 @@ function createUnbounded(url: RedisUrl): Client {
     socketTimeout: SILENCE,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    // A master that has become a replica: the new one is found by connecting again.
-    reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
+    reconnectOnError: lookingForTheMaster(),
     ...(url.username !== undefined && { username: url.username }),
     ...(url.password !== undefined && { password: url.password }),
     ...(url.tls && { tls }),
@@ -117,6 +120,21 @@ function createUnbounded(url: RedisUrl): Client {
     ...(url.sentinelPassword !== undefined && { sentinelPassword: url.sentinelPassword }),
     ...(url.tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
   });
+}
+
+/** A master that has become a replica: the new one is found by connecting again, at once and then after growing pauses. */
+function lookingForTheMaster(): (error: Error) => boolean {
+  let last = Number.NEGATIVE_INFINITY;
+  let next = 0;
+  return ({ message }) => {
+    if (!message.startsWith("READONLY")) return false;
+    const now = performance.now();
+    if (now - last > FORGIVEN_AFTER) next = FIRST_LOOK;
+    else if (now - last < next) return false;
+    else next = Math.min(next * 2, LONGEST_LOOK);
+    last = now;
+    return true;
+  };
 }
 
 /** Exponential, with jitter: a fleet does not come back all at once. */

@@ -11,6 +11,7 @@ import type { Revocation } from "../store.ts";
 import { Complaints } from "./complaints.ts";
 import { openFeed, type StoreOptions } from "./options.ts";
 import { type Client, whenReady } from "./redis-client.ts";
+import { type Refusal, remedyFor } from "./refusal.ts";
 import { decodeRevocation, encodeRevocation, textOf } from "./revocation-codec.ts";
 import { mergeOldest, type RevocationFeed } from "./revocation-feed.ts";
 
@@ -39,6 +40,7 @@ export class RedisRevocations {
   readonly #stream: string;
   readonly #options: Pick<StoreOptions, "secret" | "keep" | "log">;
   readonly #complaints: Complaints;
+  readonly #writing: Refusal;
   /** Made here, and not in the stream yet: by text. */
   readonly #unwritten = new Set<string>();
   #last = BEGINNING;
@@ -53,11 +55,13 @@ export class RedisRevocations {
     client: Client,
     stream: string,
     options: Pick<StoreOptions, "secret" | "keep" | "forgotten" | "log">,
+    writing: Refusal,
   ) {
     this.#client = client;
     this.#stream = stream;
     this.#options = options;
     this.#complaints = new Complaints(options.log);
+    this.#writing = writing;
     this.feed = openFeed(options);
   }
 
@@ -151,7 +155,16 @@ export class RedisRevocations {
         "Redis lacks revocations that this host knows: it lost its last writes, or somebody deleted them; they are written again",
       );
     }
-    for (const revocation of missing) await this.#write(revocation);
+    for (const revocation of missing) {
+      // The rest comes with the next look.
+      if (!this.#writing.admits()) return;
+      try {
+        await this.#write(revocation);
+      } catch (error) {
+        if (this.#writing.failed(error as Error)) return;
+        throw error;
+      }
+    }
     this.#pass = null;
   }
 
@@ -175,6 +188,13 @@ export class RedisRevocations {
       this.#last = BEGINNING;
       await keeping;
       const reason = (error as Error).message;
+      const advice = remedyFor(reason);
+      if (advice !== undefined) {
+        this.#writing.failed(error as Error);
+        throw new Error(
+          `Redis has not taken it (${reason}): ${advice}; other hosts will be told when it takes writes again`,
+        );
+      }
       throw new Error(`Redis cannot be reached (${reason}); other hosts will be told when it is back`);
     }
     const unkept = await keeping;
@@ -187,6 +207,7 @@ export class RedisRevocations {
 
   async #write(revocation: Revocation): Promise<void> {
     await this.#client.xadd(this.#stream, "*", "r", encodeRevocation(revocation, this.#options.secret));
+    this.#writing.succeeded();
     this.#unwritten.delete(textOf(revocation));
     if ((await this.#client.xlen(this.#stream)) > MOST_WRITTEN) await this.#merge();
   }

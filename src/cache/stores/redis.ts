@@ -2,7 +2,7 @@
  * Remembered replies in Redis or Valkey, for a fleet: what one mail server has asked, all know.
  *
  * An entry is one key with an end of its own. While Redis is away nothing is found and nothing is kept, and one line in
- * the log says so, another when it is back. What has been asked of Redis and not answered is bounded.
+ * the log says so, another when it is back; likewise where it refuses to read or to write. What has been asked of Redis and not answered is bounded.
  */
 
 import type { Log } from "../../observe/log.ts";
@@ -16,6 +16,7 @@ import { entryReader, type ReadEntry } from "./entry-reader.ts";
 import type { StoreOptions } from "./options.ts";
 import { type Client, createClient } from "./redis-client.ts";
 import { RedisRevocations } from "./redis-revocations.ts";
+import { Refusal, remedyFor } from "./refusal.ts";
 
 /** Commands that wait for a reply; beyond that nothing is asked and nothing kept until some have come. */
 const MOST_WAITING = 1000;
@@ -39,7 +40,11 @@ export class RedisStore implements Store {
   readonly #client: Client;
   readonly #revocations: RedisRevocations;
   readonly #timer: NodeJS.Timeout;
+  readonly #reading: Refusal;
+  readonly #writing: Refusal;
   #waiting = 0;
+  /** It was left only to look for another master: nothing to be told, unless it does not come back. */
+  #isLookingAgain = false;
   /** Null: not known yet. */
   #isThere: boolean | null = null;
   #isClosed = false;
@@ -52,8 +57,15 @@ export class RedisStore implements Store {
     this.#complaints = new Complaints(options.log);
     this.#read = entryReader(this.kind, options.secret, this.#complaints);
     this.#client = createClient(url);
-    this.#revocations = new RedisRevocations(this.#client, `${url.prefix}revocations`, options);
     const place = `${url.nodes.map(({ host, port }) => `${host}:${port}`).join(",")}`;
+    this.#reading = new Refusal(options.log, place, READING);
+    this.#writing = new Refusal(options.log, place, WRITING);
+    this.#revocations = new RedisRevocations(
+      this.#client,
+      `${url.prefix}revocations`,
+      options,
+      this.#writing,
+    );
     this.#client.on("error", (error: Error) => this.#onError(error, place));
     this.#client.on("close", () => this.#onGone(place));
     this.#client.on("ready", () => this.#onReady(place));
@@ -64,11 +76,14 @@ export class RedisStore implements Store {
 
   get(key: string): Remembered | undefined | Promise<Remembered | undefined> {
     // Before it is known what is revoked nothing answers.
-    if (!this.#canAsk() || !this.#revocations.isCurrent) return undefined;
+    if (!this.#canAsk() || !this.#revocations.isCurrent || !this.#reading.admits()) return undefined;
     return this.#counted(this.#getBounded(this.#prefix + key)).then(
-      (bytes) => (bytes.length === 0 ? undefined : this.#read(key, bytes)),
+      (bytes) => {
+        this.#reading.succeeded();
+        return bytes.length === 0 ? undefined : this.#read(key, bytes);
+      },
       (error: Error) => {
-        this.#complain(error, "a remembered decision could not be read");
+        if (!this.#reading.failed(error)) this.#complain(error, "a remembered decision could not be read");
         return undefined;
       },
     );
@@ -83,17 +98,21 @@ export class RedisStore implements Store {
     if (!this.#canAsk() || !isKey(key) || !isRememberable(entry)) return;
     const bytes = encode(key, entry, this.#secret);
     const life = Math.ceil(entry.staleUntil - Date.now());
-    if (life <= 0 || bytes.length > MAX_ENTRY_SIZE) return;
-    this.#counted(this.#client.set(this.#prefix + key, bytes, "PX", life)).catch((error: Error) =>
-      this.#complain(error, "a decision could not be remembered"),
+    if (life <= 0 || bytes.length > MAX_ENTRY_SIZE || !this.#writing.admits()) return;
+    this.#counted(this.#client.set(this.#prefix + key, bytes, "PX", life)).then(
+      () => this.#writing.succeeded(),
+      (error: Error) => {
+        if (!this.#writing.failed(error)) this.#complain(error, "a decision could not be remembered");
+      },
     );
   }
 
   delete(key: string): void {
-    if (!this.#canAsk()) return;
-    this.#counted(this.#client.del(this.#prefix + key)).catch((error: Error) =>
-      this.#complain(error, "a remembered decision could not be deleted"),
-    );
+    if (!this.#canAsk() || !this.#writing.admits()) return;
+    // That it may delete does not mean that it takes anything: one that is full does.
+    this.#counted(this.#client.del(this.#prefix + key)).catch((error: Error) => {
+      if (!this.#writing.failed(error)) this.#complain(error, "a remembered decision could not be deleted");
+    });
   }
 
   /** Of all that is in Redis, whoever else uses it: what SCAN finds may take long, and this is asked often. */
@@ -173,15 +192,21 @@ export class RedisStore implements Store {
     if (this.#isThere) {
       this.#revocations
         .poll()
-        .catch((error: Error) => this.#complain(error, "revocations could not be exchanged with Redis"));
+        .then(() => this.#reading.succeeded())
+        .catch((error: Error) => {
+          if (!this.#reading.failed(error)) {
+            this.#complain(error, "revocations could not be exchanged with Redis");
+          }
+        });
     }
   }
 
   #onReady(place: string): void {
-    if (this.#isThere === false) {
+    if (this.#isThere === false && !this.#isLookingAgain) {
       this.#log.info({ store: this.kind, place }, "Redis is back: decisions are remembered again");
     }
     this.#isThere = true;
+    this.#isLookingAgain = false;
     this.#revocations.onConnected();
     this.#poll();
   }
@@ -190,15 +215,23 @@ export class RedisStore implements Store {
     this.#lastError = error.message;
     // The first connection failed: there is no "close" of one that never was, in a cluster.
     if (this.#isThere === null) this.#onGone(place);
+    else if (this.#isLookingAgain) this.#tellGone(place);
   }
 
   #onGone(place: string): void {
     if (this.#isThere === false || this.#isClosed) return;
+    this.#isLookingAgain = this.#isThere === true && this.#writing.isRefused && this.#lastError === "";
     this.#isThere = false;
+    if (!this.#isLookingAgain) this.#tellGone(place);
+  }
+
+  #tellGone(place: string): void {
+    this.#isLookingAgain = false;
     const reason = this.#lastError || "the connection was closed";
+    const advice = remedyFor(reason);
     this.#log.warn(
-      { store: this.kind, place, reason },
-      "Redis cannot be reached: decisions are made without remembered ones until it is back",
+      { store: this.kind, place, reason, ...(advice !== undefined && { advice }) },
+      advice === undefined ? GONE : REFUSING,
     );
     this.#lastError = "";
   }
@@ -208,5 +241,17 @@ export class RedisStore implements Store {
     if (this.#isThere) this.#complaints.warn({ store: this.kind, reason: error.message }, message);
   }
 }
+
+const GONE = "Redis cannot be reached: decisions are made without remembered ones until it is back";
+const REFUSING = "Redis refuses the bridge: decisions are made without remembered ones until it does not";
+const READING = {
+  begins: "Redis refuses to read: decisions are made without remembered ones until it does not",
+  ends: "Redis lets itself be read again: remembered decisions are used",
+};
+const WRITING = {
+  begins:
+    "Redis refuses to write: nothing new is remembered and no revocation is made known until it does not; what it holds is still used",
+  ends: "Redis has taken a write again: decisions are remembered",
+};
 
 function ignore(): void {}
