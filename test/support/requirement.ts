@@ -45,6 +45,10 @@ const REQUIREMENTS = {
     isMet: () => runs("nginx", ["-v"]),
     remedy: "need nginx: apt-get install -y nginx",
   },
+  buildah: {
+    isMet: () => process.geteuid?.() === 0 && runs("buildah", ["--version"]),
+    remedy: "need buildah, and root to run it: apt-get install -y buildah, and run the tests as root",
+  },
   systemd: {
     isMet: () => runs("systemd-analyze", ["--version"]) && runs("systemd-socket-activate", ["--version"]),
     remedy: "need systemd's own tools: apt-get install -y systemd",
