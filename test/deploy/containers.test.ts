@@ -137,7 +137,9 @@ describe("the Kubernetes manifests", () => {
     ).toEqual(ports);
     const config = parse(manifest("ConfigMap").data["pfxbridge.yaml"]);
     expect(container.ports.map(({ containerPort }: { containerPort: number }) => containerPort)).toEqual(
-      [...config.listen, config.admin.endpoint].map((endpoint: string) => Number(endpoint.split(":").at(-1))),
+      [config.listen[0].endpoint, config.admin.endpoint].map((endpoint: string) =>
+        Number(endpoint.split(":").at(-1)),
+      ),
     );
     const mounts = container.volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath);
     for (const file of [config.admin.token.file, config.admin.tls.cert, config.admin.tls.key]) {

@@ -49,6 +49,10 @@ const REQUIREMENTS = {
     isMet: () => process.geteuid?.() === 0 && runs("buildah", ["--version"]),
     remedy: "need buildah, and root to run it: apt-get install -y buildah, and run the tests as root",
   },
+  strace: {
+    isMet: () => runs("strace", ["-o", "/dev/null", "true"]),
+    remedy: "need strace: apt-get install -y strace",
+  },
   systemd: {
     isMet: () => runs("systemd-analyze", ["--version"]) && runs("systemd-socket-activate", ["--version"]),
     remedy: "need systemd's own tools: apt-get install -y systemd",
