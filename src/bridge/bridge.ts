@@ -19,6 +19,7 @@ import type { LineLog } from "../observe/log.ts";
 import { Activity } from "./activity.ts";
 import { OfflineSwitch } from "./offline.ts";
 import { closeService, openService } from "./open-service.ts";
+import { Outages } from "./outages.ts";
 
 export interface BridgeOptions {
   /** Whose calls are not made for now; without it the configuration alone says so. */
@@ -48,6 +49,7 @@ export class Bridge {
   readonly #mask: (text: string) => string;
   readonly #log: LineLog;
   readonly #activity: Activity;
+  readonly #outages: Outages;
 
   private constructor(
     policy: Policy,
@@ -55,12 +57,14 @@ export class Bridge {
     services: readonly Service[],
     log: LineLog,
     activity: Activity,
+    outages: Outages,
   ) {
     this.services = services;
     this.#policy = policy;
     this.#mask = mask;
     this.#log = log;
     this.#activity = activity;
+    this.#outages = outages;
   }
 
   /**
@@ -74,12 +78,20 @@ export class Bridge {
       activity = new Activity(),
       stores = new StorePool(log),
     } = options;
+    const outages = new Outages(log);
     const services = new Map<string, Service>();
     try {
       for (const service of config.services.values()) {
         services.set(
           service.name,
-          await openService(service, offline, stores, log, activity.of(service.name)),
+          await openService(
+            service,
+            offline,
+            stores,
+            log,
+            activity.of(service.name),
+            outages.of(service.name),
+          ),
         );
       }
     } catch (error) {
@@ -91,7 +103,7 @@ export class Bridge {
       const service = services.get(target.service)!;
       return { number, when, target: { service, onFailure: target.onFailure } };
     });
-    return new Bridge({ routes }, config.mask, [...services.values()], log, activity);
+    return new Bridge({ routes }, config.mask, [...services.values()], log, activity, outages);
   }
 
   /** Answers a request: the action, or null to close the connection without a reply. Bound, to be handed to listeners. */
@@ -100,6 +112,7 @@ export class Bridge {
       const masked = this.#masked(decision);
       const took = performance.now() - request.startedAt;
       this.#activity.record(masked, request.time, took);
+      this.#outages.note(masked);
       logDecision(this.#log, request, masked, took);
       return masked.action;
     });

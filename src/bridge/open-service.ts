@@ -18,6 +18,7 @@ import type { Upstream } from "../upstream/upstream.ts";
 import type { OfflineSwitch } from "./offline.ts";
 import { openCache } from "./open-cache.ts";
 import { openUpstream, secretsOf } from "./open-upstream.ts";
+import type { Outage } from "./outages.ts";
 import type { ServiceCounts } from "./service-counts.ts";
 
 /** In milliseconds. */
@@ -30,10 +31,11 @@ export async function openService(
   stores: StorePool,
   log: Log,
   counts: ServiceCounts,
+  outage: Outage,
 ): Promise<Service> {
   const { name, deadline, stressDeadline, onFailure } = config;
   const mapping = await inTime(config.mapping);
-  const upstream = openUpstream(config, log, counts.attempts);
+  const upstream = openUpstream(config, log, counts.attempts, outage);
   if (!offline.isOffline(name)) upstream.discover();
   const cache =
     config.cache === undefined

@@ -19,9 +19,15 @@ import type { AttemptMeter } from "../upstream/meter.ts";
 import type { UpstreamOptions } from "../upstream/options.ts";
 import { Upstream } from "../upstream/upstream.ts";
 import { VERSION } from "../version.ts";
+import type { Outage } from "./outages.ts";
 
 /** @throws Error that says which file of `tls` cannot be used */
-export function openUpstream(service: ServiceConfig, log: Log, meter: AttemptMeter): Upstream {
+export function openUpstream(
+  service: ServiceConfig,
+  log: Log,
+  meter: AttemptMeter,
+  outage: Outage,
+): Upstream {
   const { name } = service;
   return new Upstream(
     {
@@ -38,10 +44,7 @@ export function openUpstream(service: ServiceConfig, log: Log, meter: AttemptMet
       userAgent: `pfxbridge/${VERSION}`,
     },
     {
-      onCircuit: (url, state, detail) => {
-        const level = state === "open" ? "warn" : "info";
-        log[level]({ service: name, url, state, detail }, CIRCUIT_MESSAGES[state]);
-      },
+      onCircuit: (url, state, detail) => outage.onCircuit(url, state, detail),
       onDiscovery: (url, ok, detail) => {
         const message = ok
           ? "the service says where it is asked"
@@ -52,12 +55,6 @@ export function openUpstream(service: ServiceConfig, log: Log, meter: AttemptMet
     },
   );
 }
-
-const CIRCUIT_MESSAGES = {
-  open: "circuit opened: the service is not called for a while, on_failure for circuit_open answers",
-  "half-open": "circuit half-open: one call is let through as a trial",
-  closed: "circuit closed: the service is called again",
-} as const;
 
 /** What `auth` shows, and the fixed headers whose value may change: always that of the moment. */
 function authenticatorOf({ auth, headers }: ServiceConfig): Authenticator {

@@ -87,7 +87,9 @@ function circuitLines({ circuits }: ServiceStatus, now: number): string[] {
     const trying = state === "half-open" ? "the next call is a trial" : "not called for now";
     const since = open_since === null ? "" : ` since ${at(open_since, now)}`;
     const where = workers === of_workers ? "" : ` in ${workers} of ${of_workers} workers`;
-    return entry("", `${url}: circuit ${state}${where}${since}, ${trying}; last failure: ${last_failure}`);
+    // Most failures begin with the URL, which has just been said.
+    const failure = last_failure?.startsWith(`${url}: `) ? last_failure.slice(url.length + 2) : last_failure;
+    return entry("", `${url}: circuit ${state}${where}${since}, ${trying}; last failure: ${failure}`);
   });
 }
 
@@ -139,7 +141,7 @@ function advice({ name, mode, offline, trouble, cache }: ServiceStatus): string[
     return [`to do: take ${where} away, when the service is back`];
   }
   if (trouble === "circuits" || trouble === "failing") {
-    const keep = cache === null ? "" : " or pfxbridge offline to spare it the calls;";
+    const keep = cache === null ? "" : ` or pfxbridge offline ${name} to spare it the calls;`;
     return [`to do: see to the service;${keep} once it answers, it is used again by itself`];
   }
   return trouble === "some_circuits" ? ["to do: see to the URL that fails; the others answer"] : [];

@@ -115,7 +115,31 @@ export function applyRules(
     }
     if (matches) return conclude(rule.outcome, index + 1, reply, view, variables);
   }
-  return replyFailure(reply, sanitizeText(`no rule matches${shapeHint(view)}`));
+  const hint = whiteSpaceHint(rules, view, request, parameters, options, reply) ?? shapeHint(view);
+  return replyFailure(reply, sanitizeText(`no rule matches${hint}`));
+}
+
+/** A service that ends its text with a line end answers no rule that compares all of it. */
+function whiteSpaceHint(
+  rules: readonly Rule[],
+  view: ReplyView,
+  request: PolicyRequest,
+  parameters: ReadonlyMap<string, unknown>,
+  options: ReplyOptions,
+  reply: UpstreamReply,
+): string | undefined {
+  const readers = rules.filter(({ condition }) => condition?.names.has("text"));
+  if (readers.length === 0 || view.text.trim() === view.text) return undefined;
+  const trimmed = responseVariables(request, parameters, new TrimmedView(reply, options));
+  const rule = readers.find(({ condition }) => condition?.test(trimmed) === true);
+  if (rule === undefined) return undefined;
+  return ` (rule ${rules.indexOf(rule) + 1} would, but for the white space around the text; write text.trim() in place of text)`;
+}
+
+class TrimmedView extends ReplyView {
+  override get text(): string {
+    return super.text.trim();
+  }
 }
 
 function conclude(

@@ -24,6 +24,21 @@ const ALLOWED = `
   action: REJECT 5.7.1 \${body.reason}`;
 
 describe("rules", () => {
+  it("tells of white space that alone kept a rule from matching", async () => {
+    const rules =
+      "- { when: 'text == \"no\"', action: REJECT }\n- { when: 'text == \"yes\"', action: DUNNO }";
+    const plain = (body: string) => outcome(rules, typed("text/plain", body));
+    expect(await plain("yes")).toEqual({ action: "DUNNO", rule: 2 });
+    expect(await plain("yes\r\n")).toMatchObject({
+      cause: "bad_reply",
+      detail:
+        "HTTP status 200: no rule matches (rule 2 would, but for the white space around the text; write text.trim() in place of text)",
+    });
+    expect(await plain("maybe\n")).toMatchObject({
+      detail: "HTTP status 200: no rule matches (the reply is text/plain)",
+    });
+  });
+
   it("the first that matches gives the action, and its number", async () => {
     const rules =
       "- { when: body.a, action: DUNNO }\n- { when: body.b, action: REJECT one }\n- { when: body.b, action: REJECT two }";
