@@ -49,6 +49,8 @@ export interface DaemonOptions {
   readonly stdio?: boolean;
   /** There is no configuration in which a user could be named: no warning about root. */
   readonly mayStayRoot?: boolean;
+  /** Told when the log has said why it cannot start. */
+  readonly onSaid?: () => void;
   /** Told when the bridge answers, before the log says so. */
   readonly onReady?: (endpoints: readonly string[]) => void;
 }
@@ -158,6 +160,7 @@ class Daemon {
       // Told to end before it began.
       if (this.#stopping) return;
       this.#logProblems(error, "not started");
+      this.#options.onSaid?.();
       await this.#log.end();
       throw error;
     }

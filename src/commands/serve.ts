@@ -25,7 +25,17 @@ export const serve: Command = {
       stdio: { type: "boolean", default: false },
     });
     const file = findConfig(values.config);
-    await runDaemon({ load: () => loadConfig(file), offline: values.offline, stdio: values.stdio });
+    const { offline, stdio } = values;
+    let isSaid = false;
+    const onSaid = () => {
+      isSaid = true;
+    };
+    try {
+      await runDaemon({ load: () => loadConfig(file), offline, stdio, onSaid });
+    } catch (error) {
+      if (stdio && !isSaid) await (await import("./last-words.ts")).sayLastWords(file, error);
+      throw error;
+    }
     return 0;
   },
 };

@@ -6,6 +6,7 @@ import type { LoadedMapping } from "../mapping/load.ts";
 import type { UsernameToken } from "../mapping/render/ws-security.ts";
 import type { Cause } from "../model/failure.ts";
 import type { PolicyRequest } from "../model/request.ts";
+import type { LogFormat } from "../observe/formats.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
 import type { Problem } from "../source/problem.ts";
 import type { TlsOptions } from "../upstream/transport/tls-options.ts";
@@ -163,7 +164,7 @@ export interface RouteConfig {
 export interface LogConfig {
   readonly level: "debug" | "info" | "warn" | "error";
   /** Absent: `pretty` where stdout is a terminal. */
-  readonly format?: "json" | "pretty";
+  readonly format?: LogFormat;
   readonly file?: string;
 }
 

@@ -1,6 +1,7 @@
 /** The shape of the configuration file: every key, its type, its default. What keys mean together is load.ts's. */
 import { z } from "zod";
 import { CAUSES } from "../model/failure.ts";
+import { FORMATS } from "../observe/formats.ts";
 import { TLS_VERSIONS } from "../upstream/transport/tls-options.ts";
 import { duration, size } from "./duration.ts";
 
@@ -189,7 +190,7 @@ export const configSchema = z.strictObject({
   log: z
     .strictObject({
       level: z.enum(["debug", "info", "warn", "error"]).default("info"),
-      format: z.enum(["json", "pretty"]).optional(),
+      format: z.enum(FORMATS).optional(),
       file: text.optional(),
     })
     .prefault({}),

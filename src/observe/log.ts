@@ -12,9 +12,9 @@ import { isatty } from "node:tty";
 import { type Logger, type LoggerOptions, pino } from "pino";
 import { safeJson } from "../text/quote.ts";
 import { Destination, type Place } from "./destination.ts";
+import { type LogFormat, lineFormat } from "./formats.ts";
 import { Gatherer } from "./gatherer.ts";
 import { ATOMIC_WRITE, withinLimit } from "./line-limit.ts";
-import { prettyLines } from "./pretty.ts";
 import { openWithoutBlocking } from "./standard-streams.ts";
 
 /** What the rooms may do with the log: fields first, then the message. */
@@ -40,8 +40,8 @@ type LogLevel = "debug" | "info" | "warn" | "error";
 
 export interface LogOptions {
   readonly level: LogLevel;
-  /** `pretty` or `json`; undefined: pretty when standard output is a terminal. */
-  readonly format?: "json" | "pretty" | undefined;
+  /** Undefined: `json`, or pretty when standard output is a terminal. */
+  readonly format?: LogFormat | undefined;
   /** A file instead of standard output. */
   readonly file?: string | undefined;
   /** The descriptor of standard output, where it is another than 1. */
@@ -60,8 +60,13 @@ export const LAST_LINES = 1000;
 const MAX_WAITING = 16 * 1024 * 1024;
 /** Written together, in bytes, where nobody else writes. */
 const GATHERED = 64 * 1024;
-/** What makes a line readable may make it longer. */
-const ATOMIC_PRETTY = ATOMIC_WRITE / 2;
+/** What makes of a line another may make it longer: bytes that the line in JSON may have then. */
+const ATOMIC: Readonly<Record<LogFormat, number>> = {
+  json: ATOMIC_WRITE,
+  journal: ATOMIC_WRITE - "<7>".length,
+  pretty: ATOMIC_WRITE / 2,
+  logfmt: ATOMIC_WRITE / 2,
+};
 
 /** A log that can be written to, before it is decided whether it will be. */
 export interface OpenLog {
@@ -95,7 +100,9 @@ export function openLog(options: LogOptions, mask: (line: string) => string): Op
     shared: options.shared === true,
     gap: (dropped) => Buffer.from(format(gapLine(dropped, base))),
   });
-  const gatherer = new Gatherer(isPretty(options) ? 0 : piece, (lines) => destination.write(lines));
+  const gatherer = new Gatherer(formatIn(options) === "pretty" ? 0 : piece, (lines) =>
+    destination.write(lines),
+  );
   const write = lineWriter(gatherer, options, format, mask);
   return {
     logger: pino({ ...LINE_FORMAT, base, level: options.level }, { write: (line) => write(safeJson(line)) }),
@@ -166,8 +173,8 @@ export class ServiceLog implements LineLog {
 
 const STANDARD_OUTPUT = 1;
 
-function isPretty({ format, file, output = STANDARD_OUTPUT }: LogOptions): boolean {
-  return (format ?? (file === undefined && isatty(output) ? "pretty" : "json")) === "pretty";
+function formatIn({ format, file, output = STANDARD_OUTPUT }: LogOptions): LogFormat {
+  return format ?? (file === undefined && isatty(output) ? "pretty" : "json");
 }
 
 function openPlace({ file, output = STANDARD_OUTPUT }: LogOptions): Place {
@@ -184,7 +191,7 @@ function openPlace({ file, output = STANDARD_OUTPUT }: LogOptions): Place {
 /** Makes of a line in JSON, its end included, what is written. */
 function formatOf(options: LogOptions): (line: string) => string {
   const { file, output = STANDARD_OUTPUT } = options;
-  return isPretty(options) ? prettyLines(file === undefined && isatty(output)) : (line) => line;
+  return lineFormat(formatIn(options), file === undefined && isatty(output));
 }
 
 function lineWriter(
@@ -193,7 +200,7 @@ function lineWriter(
   format: (line: string) => string,
   mask: (line: string) => string,
 ): (line: string) => void {
-  const most = isPretty(options) ? ATOMIC_PRETTY : ATOMIC_WRITE;
+  const most = ATOMIC[formatIn(options)];
   return (line) => {
     const safe = mask(line);
     gatherer.add(format(options.shared ? withinLimit(safe, most, asLine) : safe));

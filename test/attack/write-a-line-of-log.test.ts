@@ -16,36 +16,48 @@ const RAW =
   /[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e0fff}]/u;
 
 describe("what a client claims", () => {
-  it.each(["json", "pretty"])("is one line, that shows it for what it is: log.format %s", async (format) => {
-    const { url } = await service(({ json }) => ({ body: { allowed: false, reason: String(json?.sender) } }));
-    const site = await Site.create({
-      "gate.yaml": GATE,
-      "pfxbridge.yaml": {
-        listen: ANY_PORT,
-        log: { format },
-        services: { corp: { url, mapping: "./gate.yaml" } },
-      },
-    });
-    const listen = /inet:127\.0\.0\.1:\d+/;
-    const bridge = new Program(["serve", "-c", site.config]);
-    await expect.poll(() => /started/.test(bridge.stdout), { timeout: 15_000 }).toBe(true);
-    const client = await bridge.connect(listen.exec(bridge.stdout)?.[0] ?? "");
-    const before = bridge.stdout.split("\n").length;
-    for (const sender of Object.values(CLAIMS)) {
-      const action = await client.ask({ request: "smtpd_access_policy", protocol_state: "RCPT", sender });
-      expect(action).toMatch(/^REJECT /);
-      expect(action).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
-    }
-    const lines = () => bridge.stdout.split("\n").slice(before - 1, -1);
-    await expect.poll(lines, { timeout: 10_000 }).toHaveLength(Object.keys(CLAIMS).length);
-    for (const line of lines()) {
-      expect(line).not.toMatch(RAW);
-      // What a reader takes for the answer is the bridge's own word.
-      if (format === "pretty") expect(line.replace(/"(?:[^"\\]|\\.)*"/g, "")).not.toMatch(/ {2}DUNNO {2}/);
-      else
-        expect(JSON.parse(line)).toMatchObject({ msg: "decision", action: expect.stringMatching(/^REJECT/) });
-    }
-  });
+  it.each(["json", "pretty", "journal", "logfmt"])(
+    "is one line, that shows it for what it is: log.format %s",
+    async (format) => {
+      const { url } = await service(({ json }) => ({
+        body: { allowed: false, reason: String(json?.sender) },
+      }));
+      const site = await Site.create({
+        "gate.yaml": GATE,
+        "pfxbridge.yaml": {
+          listen: ANY_PORT,
+          log: { format },
+          services: { corp: { url, mapping: "./gate.yaml" } },
+        },
+      });
+      const listen = /inet:127\.0\.0\.1:\d+/;
+      const bridge = new Program(["serve", "-c", site.config]);
+      await expect.poll(() => /started/.test(bridge.stdout), { timeout: 15_000 }).toBe(true);
+      const client = await bridge.connect(listen.exec(bridge.stdout)?.[0] ?? "");
+      const before = bridge.stdout.split("\n").length;
+      for (const sender of Object.values(CLAIMS)) {
+        const action = await client.ask({ request: "smtpd_access_policy", protocol_state: "RCPT", sender });
+        expect(action).toMatch(/^REJECT /);
+        expect(action).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
+      }
+      const lines = () => bridge.stdout.split("\n").slice(before - 1, -1);
+      await expect.poll(lines, { timeout: 10_000 }).toHaveLength(Object.keys(CLAIMS).length);
+      for (const line of lines()) {
+        expect(line).not.toMatch(RAW);
+        // What a reader takes for the answer is the bridge's own word.
+        if (format === "pretty") expect(line.replace(/"(?:[^"\\]|\\.)*"/g, "")).not.toMatch(/ {2}DUNNO {2}/);
+        else if (format === "logfmt")
+          expect(line.replace(/"(?:[^"\\]|\\.)*"/g, '""').split(" ")).toEqual(
+            expect.arrayContaining(['action=""', "msg=decision"]),
+          );
+        else
+          expect(JSON.parse(line.replace(/^<6>/, ""))).toMatchObject({
+            msg: "decision",
+            action: expect.stringMatching(/^REJECT/),
+          });
+      }
+    },
+  );
 
   it("is shown by try without what a terminal obeys, as JSON too", async () => {
     const { url } = await service(({ json }) => ({ body: { allowed: false, reason: String(json?.sender) } }));
