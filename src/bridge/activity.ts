@@ -4,8 +4,16 @@
  */
 
 import type { Decision, Source } from "../model/decision.ts";
-import type { Cause } from "../model/failure.ts";
+import type { Cause, Failure } from "../model/failure.ts";
 import { ServiceCounts } from "./service-counts.ts";
+
+/** Of the tokens that a service's calls show. */
+export interface TokenActivity {
+  fetched: number;
+  failed: number;
+  /** The last attempt that failed. */
+  failure: { readonly at: number; readonly cause: Cause; readonly detail: string } | null;
+}
 
 /** With these no call was made: they say nothing new of the service. */
 const UNASKED: ReadonlySet<Cause> = new Set(["offline", "circuit_open", "mapping_error"]);
@@ -15,6 +23,7 @@ export class Activity {
   /** Of decisions that no service had a part in. */
   readonly routes = new ServiceCounts();
   readonly #services = new Map<string, ServiceCounts>();
+  readonly #tokens = new Map<string, TokenActivity>();
 
   /** Of one service; all is null and nought where nothing is known yet. */
   of(service: string): ServiceCounts {
@@ -29,6 +38,26 @@ export class Activity {
   /** All that have been asked for, by name. */
   get services(): ReadonlyMap<string, ServiceCounts> {
     return this.#services;
+  }
+
+  /** A token was fetched for a service's calls, or why it was not. */
+  renewed(service: string, failure: Pick<Failure, "cause" | "detail"> | null, now: number): void {
+    const activity = this.tokensOf(service);
+    if (failure === null) {
+      activity.fetched++;
+    } else {
+      activity.failed++;
+      activity.failure = { at: now, ...failure };
+    }
+  }
+
+  tokensOf(service: string): TokenActivity {
+    let activity = this.#tokens.get(service);
+    if (activity === undefined) {
+      activity = { fetched: 0, failed: 0, failure: null };
+      this.#tokens.set(service, activity);
+    }
+    return activity;
   }
 
   /**

@@ -84,14 +84,7 @@ export class Bridge {
       for (const service of config.services.values()) {
         services.set(
           service.name,
-          await openService(
-            service,
-            offline,
-            stores,
-            log,
-            activity.of(service.name),
-            outages.of(service.name),
-          ),
+          await openService(service, offline, stores, log, activity, outages.of(service.name)),
         );
       }
     } catch (error) {

@@ -49,6 +49,9 @@ function credentials(auth: AuthConfig): readonly string[] {
       return [auth.token.reveal()];
     case "api_key":
       return [auth.name, auth.key.reveal()];
+    case "oauth2":
+      // Tokens come and go, and the secrets that they are had for; who the client is stays.
+      return [...Object.values(auth.server), auth.clientId, ...auth.parameters.flat()];
     case "ws_security":
       // Nonce and times are no part of who it is.
       return [auth.token.username, auth.password.reveal()];

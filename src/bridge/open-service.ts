@@ -15,11 +15,13 @@ import { ProblemError } from "../source/problem.ts";
 import { LATE, within } from "../time/within.ts";
 import { Batcher } from "../upstream/authzen-batch.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { Activity } from "./activity.ts";
+import { ServiceCredentials } from "./credentials.ts";
 import type { OfflineSwitch } from "./offline.ts";
+import { openAuth } from "./open-auth.ts";
 import { openCache } from "./open-cache.ts";
-import { openUpstream, secretsOf } from "./open-upstream.ts";
+import { openUpstream } from "./open-upstream.ts";
 import type { Outage } from "./outages.ts";
-import type { ServiceCounts } from "./service-counts.ts";
 
 /** In milliseconds. */
 const MODULE_LOAD_TIME = 10_000;
@@ -30,18 +32,23 @@ export async function openService(
   offline: OfflineSwitch,
   stores: StorePool,
   log: Log,
-  counts: ServiceCounts,
+  activity: Activity,
   outage: Outage,
 ): Promise<Service> {
   const { name, deadline, stressDeadline, onFailure } = config;
+  const counts = activity.of(name);
   const mapping = await inTime(config.mapping);
-  const upstream = openUpstream(config, log, counts.attempts, outage);
+  const auth = openAuth(config, log, activity);
+  const upstream = openUpstream(config, auth.authenticator, log, counts.attempts, outage);
   if (!offline.isOffline(name)) upstream.discover();
   const cache =
     config.cache === undefined
       ? null
       : openCache(config, config.cache, mapping, await stores.open(name, config.cache), counts.cache);
-  const secrets = new SecretWatch(secretsOf(config), log, { service: name });
+  const credentials = new ServiceCredentials(
+    new SecretWatch(auth.secrets, log, { service: name }),
+    auth.tokens,
+  );
   const isOffline = () => offline.isOffline(name);
   const refresher: Refresher | null =
     cache === null
@@ -55,7 +62,7 @@ export async function openService(
     name,
     mapping,
     upstream,
-    secrets,
+    credentials,
     caller: config.batch === undefined ? upstream : openBatcher(upstream, config.batch, name, log),
     fairness: fairness(config.fair),
     cache,
@@ -84,10 +91,15 @@ function openBatcher(
 }
 
 /** Resolves when the calls under way have ended. */
-export async function closeService({ upstream, refresher, releaseStore, secrets }: Service): Promise<void> {
+export async function closeService({
+  upstream,
+  refresher,
+  releaseStore,
+  credentials,
+}: Service): Promise<void> {
   refresher?.close();
-  secrets.close();
   await upstream.close();
+  await credentials.close();
   await releaseStore();
 }
 

@@ -8,7 +8,7 @@ import type { DiscoveryReport } from "../upstream/discovery.ts";
 import type { UpstreamReport } from "../upstream/upstream.ts";
 import type { Activity } from "./activity.ts";
 import type { OfflineSwitch } from "./offline.ts";
-import type { CacheStatus, CircuitStatus, ServiceMode, ServiceStatus } from "./status.ts";
+import type { CacheStatus, CircuitStatus, ServiceMode, ServiceStatus, TokenStatus } from "./status.ts";
 
 export interface Running {
   readonly offline: OfflineSwitch;
@@ -59,6 +59,26 @@ export async function serviceStatus(service: Service, running: Running): Promise
     failure: failure && { at: rfc3339(failure.at), cause: failure.cause, detail: mask(failure.detail) },
     ...(answersDefault && cause !== undefined && { default_action: defaultAction(service, cause) }),
     cache: await cacheStatus(service),
+    ...(service.credentials.token !== null && {
+      token: tokenStatus(service.credentials.token, running, name),
+    }),
+  };
+}
+
+function tokenStatus(
+  { from, remaining }: NonNullable<Service["credentials"]["token"]>,
+  { activity, mask }: Running,
+  service: string,
+): TokenStatus {
+  const { fetched, failed, failure } = activity.tokensOf(service);
+  const ends = remaining > 0 && Number.isFinite(remaining);
+  return {
+    from,
+    until: ends ? rfc3339(Date.now() + remaining) : null,
+    there: remaining > 0,
+    fetched,
+    failed,
+    failure: failure && { at: rfc3339(failure.at), cause: failure.cause, detail: mask(failure.detail) },
   };
 }
 

@@ -30,6 +30,19 @@ export interface ServiceStatus extends ServiceMode {
   /** What on_failure answers now where nothing is remembered; null: the connection is closed. Absent: all is well. */
   readonly default_action?: string | null;
   readonly cache: CacheStatus | null;
+  /** Absent: its calls show no token that is fetched. */
+  readonly token?: TokenStatus;
+}
+
+export interface TokenStatus {
+  readonly from: string;
+  /** Until when it is shown; null: there is none now, or one that is good until it is refused. */
+  readonly until: string | null;
+  readonly there: boolean;
+  readonly fetched: number;
+  readonly failed: number;
+  /** The last attempt that failed. */
+  readonly failure: { readonly at: string; readonly cause: Cause; readonly detail: string } | null;
 }
 
 export interface CircuitStatus {

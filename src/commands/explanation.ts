@@ -20,6 +20,13 @@ interface AttemptStep {
   failure?: Failure & { ms: number };
 }
 
+/** A token had to be fetched before the service could be asked. */
+interface TokenStep {
+  readonly from: string;
+  readonly ms: number;
+  readonly failure?: Failure;
+}
+
 interface ShownReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -33,6 +40,7 @@ export class Explanation implements Trace {
   readonly request: PolicyRequest;
   readonly #mask: (text: string) => string;
   readonly #attempts: AttemptStep[] = [];
+  readonly #tokens: TokenStep[] = [];
   #route: Route | null = null;
   #call: UpstreamRequest | null = null;
   #found: Found | null = null;
@@ -67,6 +75,10 @@ export class Explanation implements Trace {
     this.#discovered = report;
   }
 
+  onCredentials(from: string, failure: Failure | null, milliseconds: number): void {
+    this.#tokens.push({ from, ms: tenths(milliseconds), ...(failure !== null && { failure }) });
+  }
+
   onAttempt(_attempt: number, url: string, headers: ReadonlyMap<string, string>, body: string | null): void {
     const own = body === null || body === this.#call?.body ? {} : { body: withoutDigest(body) };
     this.#attempts.push({ url, headers: Object.fromEntries(headers), ...own });
@@ -93,6 +105,7 @@ export class Explanation implements Trace {
       call: this.#call ?? undefined,
       remembered: this.#found === null ? undefined : { age: this.#found.age, fresh: this.#found.fresh },
       discovered: this.#discovered ?? undefined,
+      tokens: this.#tokens.length === 0 ? undefined : this.#tokens,
       attempts: this.#attempts,
       decision: this.#decision,
     };
@@ -109,6 +122,7 @@ export class Explanation implements Trace {
       ...paragraph("Route", [this.#routeLine()]),
       ...this.#rememberedLines(),
       ...this.#discoveredLines(),
+      ...this.#tokens.flatMap(tokenLines),
       ...this.#attempts.flatMap((step, index) => this.#attemptLines(step, index)),
       ...this.#decisionLines(),
     ];
@@ -188,6 +202,11 @@ export class Explanation implements Trace {
 /** It is made of the password, which could be guessed from it and what stands beside it. */
 function withoutDigest(body: string): string {
   return body.replace(/(<wsse:Password [^>]*>)[^<]*/, `$1${MASK}`);
+}
+
+function tokenLines({ from, ms, failure }: TokenStep): string[] {
+  if (failure === undefined) return paragraph("Token", [`fetched from ${from}, after ${ms} ms`]);
+  return paragraph("Token", [`none from ${from}, after ${ms} ms: ${failure.cause}`, failure.detail]);
 }
 
 function tenths(milliseconds: number): number {

@@ -9,6 +9,7 @@ import type { PolicyRequest } from "../model/request.ts";
 import type { LogFormat } from "../observe/formats.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
 import type { Problem } from "../source/problem.ts";
+import type { KeyAlgorithm } from "../upstream/tokens/client-key.ts";
 import type { TlsOptions } from "../upstream/transport/tls-options.ts";
 import type { OnFailure } from "./on-failure.ts";
 import type { Secret } from "./secret.ts";
@@ -129,6 +130,7 @@ export interface ServiceConfig {
  *     auth: { basic: { username: bridge, password: { file: /etc/pfxbridge/password } } }
  *     auth: { bearer: { env: AUTHZ_TOKEN } }
  *     auth: { api_key: { header: X-Api-Key, key: { file: /etc/pfxbridge/key } } }
+ *     auth: { oauth2: { issuer: https://login.example.com, client_id: bridge, client_secret: { file: secret } } }
  *     auth: { ws_security: { username: bridge, password: { credential: soap }, type: digest } }
  */
 export type AuthConfig =
@@ -136,6 +138,7 @@ export type AuthConfig =
   | { readonly kind: "basic"; readonly username: string; readonly password: Secret }
   | { readonly kind: "bearer"; readonly token: Secret }
   | ApiKey
+  | OAuth2
   | { readonly kind: "ws_security"; readonly token: UsernameToken; readonly password: Secret };
 
 /** A key as the value of a header, whose name is in lower case, or of a query parameter. */
@@ -145,6 +148,33 @@ export interface ApiKey {
   readonly name: string;
   readonly key: Secret;
 }
+
+/** Tokens by client credentials (RFC 6749 §4.4). */
+export interface OAuth2 {
+  readonly kind: "oauth2";
+  readonly server: { readonly tokenUrl: string } | { readonly issuer: string };
+  readonly clientId: string;
+  readonly proof: OAuth2Proof;
+  /** scope, audience and the like. */
+  readonly parameters: readonly (readonly [name: string, value: string])[];
+  /** Of one attempt at the token endpoint. Absent: the service's. */
+  readonly timeout?: number;
+  readonly tls: TlsConfig;
+  /** Is told each token, from when on it is masked. */
+  readonly onToken: (token: string) => void;
+}
+
+export type OAuth2Proof =
+  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly secret: Secret }
+  | { readonly method: "tls_client_auth" }
+  | {
+      readonly method: "private_key_jwt";
+      readonly key: Secret;
+      readonly passphrase?: Secret;
+      readonly keyId?: string;
+      readonly algorithm?: KeyAlgorithm;
+      readonly audience?: string;
+    };
 
 /** Paths of files, and what else TLS connections are made with. */
 export interface TlsConfig extends Omit<TlsOptions, "passphrase" | "checkEvery"> {

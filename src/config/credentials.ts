@@ -37,7 +37,17 @@ export function readSecret(
   masker: Masker,
   alsoWrong: (value: string) => string | undefined = () => undefined,
 ): Secret | null {
-  const problemOf = (value: string) => unsendable(value) ?? alsoWrong(value);
+  return readPem(raw, path, report, masker, (value) => unsendable(value) ?? alsoWrong(value));
+}
+
+/** The same for a secret of several lines, which no header carries. */
+export function readPem(
+  raw: RawSecret,
+  path: Path,
+  report: Report,
+  masker: Masker,
+  problemOf: (value: string) => string | undefined,
+): Secret | null {
   if (typeof raw === "object" && !("env" in raw)) {
     const [key, file] =
       "file" in raw ? ["file", report.resolve(raw.file)] : ["credential", credentialFile(raw.credential)];
@@ -123,7 +133,7 @@ export function readHeaders(
 /** The header names, lower case, that an `auth` sets. */
 export function authHeaderNames(auth: AuthConfig): readonly string[] {
   if (auth.kind === "api_key") return auth.in === "header" ? [auth.name] : [];
-  return auth.kind === "basic" || auth.kind === "bearer" ? ["authorization"] : [];
+  return ["basic", "bearer", "oauth2"].includes(auth.kind) ? ["authorization"] : [];
 }
 
 /** The query parameter that an `auth` adds to each call; undefined where there is none. */
@@ -137,7 +147,10 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
   const ways = Object.keys(raw);
   if (ways.length !== 1) {
     const got = ways.length === 0 ? "none" : ways.join(" and ");
-    report.error(path, `expected one of "basic", "bearer", "api_key" and "ws_security", got ${got}`);
+    report.error(
+      path,
+      `expected one of "basic", "bearer", "api_key", "oauth2" and "ws_security", got ${got}`,
+    );
     return none;
   }
   if (raw.ws_security !== undefined)

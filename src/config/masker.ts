@@ -36,7 +36,25 @@ interface Form {
 }
 
 export class Masker {
-  readonly #forms = new Map<string, Form>();
+  #forms = new Map<string, Form>();
+  /** Of values that come and go: the forms of each, besides those of all others. */
+  readonly #passing: Map<string, Form>[][] = [];
+  readonly #lasting = this.#forms;
+
+  /**
+   * Gives a function for values of which each takes the place of the one before, as tokens do: the last two are masked.
+   */
+  passing(): (value: string) => void {
+    const mine: Map<string, Form>[] = [];
+    this.#passing.push(mine);
+    return (value) => {
+      const others = new Masker();
+      others.add(value);
+      mine.push(others.#lasting);
+      if (mine.length > 2) mine.shift();
+      this.#join();
+    };
+  }
 
   /**
    * From now on masks `value`, and the forms it takes on its way.
@@ -71,6 +89,7 @@ export class Masker {
         this.#addForm(form, partly);
       }
     }
+    if (this.#passing.length > 0) this.#join();
   }
 
   /** `text` with `***` for every secret in it. */
@@ -88,7 +107,11 @@ export class Masker {
     if (text.length < MIN_MASKED_LENGTH) return;
     const half = Math.max(CUT_BEGINNING, Math.ceil(text.length / 2));
     const seed = text.slice(0, Math.min(half, TELLING_BEGINNING));
-    this.#forms.set(`${text}\0${beside.before}${beside.after}`, { ...beside, text, seed });
+    this.#lasting.set(`${text}\0${beside.before}${beside.after}`, { ...beside, text, seed });
+  }
+
+  #join(): void {
+    this.#forms = new Map([this.#lasting, ...this.#passing.flat()].flatMap((forms) => [...forms]));
   }
 
   /** Whether there may be anything to be found; where it stands is of no account yet, for nearly every line holds nothing. */

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { CAUSES } from "../model/failure.ts";
 import { FORMATS } from "../observe/formats.ts";
+import { KEY_ALGORITHMS } from "../upstream/tokens/client-key.ts";
 import { TLS_VERSIONS } from "../upstream/transport/tls-options.ts";
 import { duration, size } from "./duration.ts";
 
@@ -64,6 +65,41 @@ const onFailure = z.union([
   }),
 ]);
 
+const tls = z.strictObject({
+  ca: text.optional(),
+  cert: text.optional(),
+  key: text.optional(),
+  pkcs12: text.optional(),
+  passphrase: secret.optional(),
+  min_version: z.enum(TLS_VERSIONS).optional(),
+  ciphers: text.optional(),
+  legacy: z.boolean().default(false),
+  server_name: text.optional(),
+});
+
+const texts = z.union([text, z.array(text).min(1)]);
+
+const oauth2 = z.strictObject({
+  token_url: text.optional(),
+  issuer: text.optional(),
+  client_id: text,
+  client_secret: secret.optional(),
+  private_key: secret.optional(),
+  passphrase: secret.optional(),
+  method: z
+    .enum(["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth"])
+    .optional(),
+  key_id: text.optional(),
+  algorithm: z.enum(KEY_ALGORITHMS).optional(),
+  assertion_audience: text.optional(),
+  scope: texts.optional(),
+  audience: text.optional(),
+  resource: texts.optional(),
+  parameters: z.record(text, z.union([z.string(), z.number(), z.boolean()])).default({}),
+  timeout: duration(1).optional(),
+  tls: tls.optional(),
+});
+
 const service = z.strictObject({
   url: z.union([text, z.array(text).min(1)]),
   mapping: z
@@ -116,6 +152,7 @@ const service = z.strictObject({
           },
         )
         .optional(),
+      oauth2: oauth2.optional(),
       ws_security: z
         .strictObject({
           username: text,
@@ -151,19 +188,7 @@ const service = z.strictObject({
     })
     .optional(),
   warm: text.optional(),
-  tls: z
-    .strictObject({
-      ca: text.optional(),
-      cert: text.optional(),
-      key: text.optional(),
-      pkcs12: text.optional(),
-      passphrase: secret.optional(),
-      min_version: z.enum(TLS_VERSIONS).optional(),
-      ciphers: text.optional(),
-      legacy: z.boolean().default(false),
-      server_name: text.optional(),
-    })
-    .prefault({}),
+  tls: tls.prefault({}),
 });
 
 const route = z.strictObject({

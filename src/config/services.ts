@@ -5,12 +5,13 @@ import type { PolicyRequest } from "../model/request.ts";
 import type { Path } from "../source/position.ts";
 import { ProblemError } from "../source/problem.ts";
 import { readCache } from "./cache.ts";
-import type { CacheConfig, ServiceConfig } from "./config.ts";
+import type { AuthConfig, CacheConfig, ServiceConfig, TlsConfig } from "./config.ts";
 import { authHeaderNames, authQueryName, readAuth, readHeaders, readSecrets } from "./credentials.ts";
 import { checkDiscovered, readDiscover } from "./discover.ts";
 import { formatDuration } from "./duration.ts";
 import { readMapping } from "./mappings.ts";
 import type { Masker } from "./masker.ts";
+import { readOAuth2 } from "./oauth.ts";
 import { FAIL_CLOSED, readOnFailure } from "./on-failure.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
@@ -73,6 +74,7 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
   const { retry, breaker } = raw;
   const urls = readUrls(raw.url, [...path, "url"], report);
   const discover = readDiscover(raw.discover, urls, [...path, "discover"], report);
+  const tls = readTls(raw.tls, [...path, "tls"], report, masker);
   const settings: Settings = {
     name,
     urls,
@@ -101,12 +103,27 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
     onFailure: readOnFailure(raw.on_failure, [...path, "on_failure"], report) ?? FAIL_CLOSED,
     headers: readHeaders(raw.headers, [...path, "headers"], report, masker),
     secrets: readSecrets(raw.secrets, [...path, "secrets"], report, masker),
-    auth: readAuth(raw.auth, [...path, "auth"], report, masker),
-    tls: readTls(raw.tls, [...path, "tls"], report, masker),
+    auth: readServiceAuth(raw.auth, tls, [...path, "auth"], report, masker),
+    tls,
   };
   checkTimes(settings, path, report);
   checkTransport(settings, path, report);
   return settings;
+}
+
+/** Tokens come over connections of their own, secured as the service's are unless something else is said. */
+function readServiceAuth(
+  raw: RawService["auth"],
+  tls: TlsConfig,
+  path: Path,
+  report: Report,
+  masker: Masker,
+): AuthConfig {
+  const oauth2 = raw?.oauth2;
+  if (oauth2 === undefined || Object.keys(raw ?? {}).length > 1) return readAuth(raw, path, report, masker);
+  const at = [...path, "oauth2"];
+  const own = oauth2.tls === undefined ? tls : readTls(oauth2.tls, [...at, "tls"], report, masker);
+  return readOAuth2(oauth2, at, report, masker, own) ?? { kind: "none" };
 }
 
 function readWarm(

@@ -1,6 +1,6 @@
 /** A bridge's status for people, at 80 columns: what is down, since when, what answers now, what to do. */
 
-import type { CacheStatus, ServiceStatus } from "../bridge/status.ts";
+import type { CacheStatus, ServiceStatus, TokenStatus } from "../bridge/status.ts";
 import { visible } from "../text/visible.ts";
 import type { Status } from "./controls.ts";
 
@@ -55,6 +55,7 @@ function serviceLines(service: ServiceStatus, now: number): string[] {
     ...discoveryLines(service, now),
     ...answerLines(service, now),
     ...entry("", callsLine(service)),
+    ...(service.token === undefined ? [] : entry("", tokenLine(service.token, now))),
     ...(service.cache === null ? [] : entry("", cacheLine(service.cache))),
     ...advice(service).flatMap((text) => entry("", text)),
   ];
@@ -127,6 +128,15 @@ function answerLines(service: ServiceStatus, now: number): string[] {
 function callsLine({ mapping, in_flight, waiting, max_in_flight }: ServiceStatus): string {
   const line = waiting === 0 ? "" : `, ${waiting} waiting`;
   return `mapping ${mapping}; calls in flight: ${in_flight} of ${max_in_flight}${line}`;
+}
+
+function tokenLine({ from, until, there, fetched, failed, failure }: TokenStatus, now: number): string {
+  const left =
+    until === null ? "good until it is refused" : `good for ${span(Math.max(0, Date.parse(until) - now))}`;
+  const state = there ? left : "none now";
+  const last =
+    failure === null ? "" : `; last failure: ${failure.cause}, ${ago(failure.at, now)}: ${failure.detail}`;
+  return `token from ${from}: ${state}; fetched ${fetched}, failed ${failed}${last}`;
 }
 
 function cacheLine({ store, entries, hits, stale, misses }: CacheStatus): string {

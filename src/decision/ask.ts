@@ -189,23 +189,23 @@ export class Asking implements Asker {
   }
 
   #call(call: UpstreamRequest): Promise<CallResult<Answer>> {
-    const { secrets } = this.#service;
-    if (secrets.isIdle) return this.#callOnce(call);
-    const { changes } = secrets;
+    const { credentials } = this.#service;
+    if (credentials.isIdle) return this.#callOnce(call);
+    const { changes } = credentials;
     return this.#callOnce(call).then((result) =>
       result.status === 401 ? this.#unauthorized(call, result, changes) : result,
     );
   }
 
-  /** A secret may have been replaced a moment ago: then the call is made once more with the one that is in the file now. */
+  /** A secret may have been replaced a moment ago, or a token withdrawn: then the call is made once more with what there is now. */
   async #unauthorized(
     call: UpstreamRequest,
     result: CallResult<Answer>,
     changes: number,
   ): Promise<CallResult<Answer>> {
-    const { mapping, secrets } = this.#service;
-    if (secrets.changes === changes) await this.#deadline.cut(secrets.look(), undefined);
-    if (secrets.changes === changes || this.#deadline.remaining() < WORTH_A_CALL) return result;
+    const { mapping, credentials } = this.#service;
+    if (credentials.changes === changes) await this.#deadline.cut(credentials.refused(), undefined);
+    if (credentials.changes === changes || this.#deadline.remaining() < WORTH_A_CALL) return result;
     const again = await this.#deadline.cut(Promise.resolve(mapping.render(this.#request)), RENDERING_LATE);
     const next = await this.#callOnce(isFailure(again) ? call : again);
     return { ...next, attempts: result.attempts + next.attempts };

@@ -2,7 +2,6 @@
 import type { DecisionCache } from "../cache/cache.ts";
 import type { Flights } from "../cache/flights.ts";
 import type { OnFailure } from "../config/on-failure.ts";
-import type { SecretWatch } from "../config/secret-watch.ts";
 import type { Mapping } from "../mapping/mapping.ts";
 import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply } from "../model/exchange.ts";
@@ -18,12 +17,24 @@ export interface Answer {
   readonly verdict: Verdict;
 }
 
+/** What its calls show to say who asks. */
+export interface Credentials {
+  /** Whether there is nothing that could change. */
+  readonly isIdle: boolean;
+  /** Grows with each change. */
+  readonly changes: number;
+  /** Looks for newer ones, since the service has refused those that there are. */
+  refused(): Promise<void>;
+  /** The token that is shown, if any is: where it is from, and for how many milliseconds it will be; 0: there is none. */
+  readonly token: { readonly from: string; readonly remaining: number } | null;
+  close(): Promise<void>;
+}
+
 export interface Service {
   readonly name: string;
   readonly mapping: Mapping;
   readonly upstream: Upstream;
-  /** Those that its calls hold. */
-  readonly secrets: SecretWatch;
+  readonly credentials: Credentials;
   /** Puts the calls to `upstream`: one by one, or several as one. */
   readonly caller: Caller;
   /** Who is one asker. */

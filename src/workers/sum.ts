@@ -2,7 +2,13 @@
  * How the bridge stands, from how each of its workers stands: counts are added up, of what differs the worst is shown,
  * with how many workers see it so.
  */
-import type { CacheStatus, CircuitStatus, EngineStatus, ServiceStatus } from "../bridge/status.ts";
+import type {
+  CacheStatus,
+  CircuitStatus,
+  EngineStatus,
+  ServiceStatus,
+  TokenStatus,
+} from "../bridge/status.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 
 /** @param listeners those that are bound, in this order; others follow while they have connections */
@@ -63,6 +69,24 @@ function sumOfService(parts: readonly ServiceStatus[]): ServiceStatus {
     failure: latest(parts.map((part) => part.failure)),
     ...(withDefault !== undefined && { default_action: withDefault.default_action }),
     cache: sumOfCache(parts.flatMap((part) => part.cache ?? [])),
+    ...sumOfTokens(parts.flatMap(({ token }) => token ?? [])),
+  };
+}
+
+/** Each worker has a token of its own: of those that there are, the one that ends first. */
+function sumOfTokens(parts: readonly TokenStatus[]): Pick<ServiceStatus, "token"> {
+  const [first] = parts;
+  if (first === undefined) return {};
+  const there = parts.some((part) => part.there);
+  return {
+    token: {
+      from: first.from,
+      until: parts.flatMap(({ until }) => until ?? []).sort()[0] ?? null,
+      there,
+      fetched: added(parts, ({ fetched }) => fetched),
+      failed: added(parts, ({ failed }) => failed),
+      failure: latest(parts.map(({ failure }) => failure)),
+    },
   };
 }
 

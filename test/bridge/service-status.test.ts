@@ -14,6 +14,7 @@ function status(states: readonly CircuitState[], answeredAt: number | null, fail
     mapping: { name: "authzen" },
     upstream: { report: { circuits, inFlight: 0, waiting: 0, limit: 256 } },
     cache: null,
+    credentials: { token: null },
     ...parseOnFailure("DEFER ${cause}"),
   } as unknown as Service;
   const activity = new Activity();

@@ -170,3 +170,29 @@ decisions upstream 1203, cache 55, stale 12, route 3, default 20`,
     expect(text({ ...up, mode: "offline", offline })).not.toContain("\x1b");
   });
 });
+
+describe("the token that calls show", () => {
+  const token = {
+    from: "https://login.example.com/token",
+    until: at(14, 30),
+    there: true,
+    fetched: 3,
+    failed: 1,
+    failure: null,
+  };
+
+  it("is told with the time that is left", () => {
+    expect(text({ ...up, token })).toContain(
+      "token from https://login.example.com/token: good for 4 min; fetched",
+    );
+  });
+
+  it("is told to be missing, and why", () => {
+    const failure = { at: at(14, 25), cause: "timeout" as const, detail: "no reply" };
+    const lines = text({ ...up, token: { ...token, there: false, until: null, failure } }).replace(
+      /\s+/g,
+      " ",
+    );
+    expect(lines).toContain("none now; fetched 3, failed 1; last failure: timeout, 11 s ago: no reply");
+  });
+});

@@ -102,3 +102,23 @@ describe("of what differs", () => {
 it("without an answer of any worker there is nothing to add up", () => {
   expect(sumOf([], [])).toEqual({ listeners: [], services: [], store_complaint: null, decisions: {} });
 });
+
+it("adds up tokens, of which each worker has one of its own", () => {
+  const token = (until: string | null, failure: string | null) => ({
+    from: "https://login.example/token",
+    until,
+    there: until !== null,
+    fetched: 2,
+    failed: 1,
+    failure: failure === null ? null : { at: failure, cause: "timeout" as const, detail: failure },
+  });
+  const late = "2026-03-01T10:00:00.000Z";
+  const early = "2026-03-01T09:00:00.000Z";
+  const services = [token(late, null), token(early, early), token(null, late)];
+  expect(ofService(...services.map((each) => ({ token: each })))?.token).toEqual({
+    ...token(early, late),
+    fetched: 6,
+    failed: 3,
+  });
+  expect(ofService({}, {})).not.toHaveProperty("token");
+});

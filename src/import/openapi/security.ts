@@ -37,6 +37,15 @@ function schemeLine(name: string, scheme: DocumentNode): string {
     return `secrets: { api_key: { file: PATH } }    ${what}: in the ${oneLine(place, 20)}, ${oneLine(textAt(scheme, "name") ?? "", 60)}: \${secret.api_key} in the mapping`;
   }
   if (type === "mutualTLS") return `tls: { cert: PATH, key: PATH }    ${what}`;
+  if (type === "openIdConnect") {
+    const issuer = (textAt(scheme, "openIdConnectUrl") ?? "").replace(/\/\.well-known\/.*$/, "");
+    return oauth2Line("issuer", issuer, what);
+  }
+  const credentials = member(scheme, "flows", "clientCredentials");
+  const isApplication = type === "oauth2" && textAt(scheme, "flow") === "application";
+  if (credentials !== undefined || isApplication) {
+    return oauth2Line("token_url", textAt(credentials ?? scheme, "tokenUrl") ?? "", what);
+  }
   const flow = member(scheme, "flows", "clientCredentials") ?? scheme;
   const where = textAt(flow, "tokenUrl") ?? textAt(scheme, "openIdConnectUrl") ?? "";
   return `# auth: as the description says, ${oneLine(type, 30)}${where === "" ? "" : ` with ${oneLine(where, 200)}`}`;
@@ -44,4 +53,9 @@ function schemeLine(name: string, scheme: DocumentNode): string {
 
 function nameOf(scheme: DocumentNode): string {
   return JSON.stringify(oneLine(textAt(scheme, "name") ?? "", 60));
+}
+
+function oauth2Line(where: string, url: string, what: string): string {
+  const address = url === "" ? "URL" : JSON.stringify(oneLine(url, 200));
+  return `auth: { oauth2: { ${where}: ${address}, client_id: NAME, client_secret: { file: PATH } } }    ${what}`;
 }

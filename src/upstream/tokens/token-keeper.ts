@@ -1,0 +1,170 @@
+/**
+ * The token that a service is shown: kept while it is good, renewed behind the calls before it ends, fetched once for all
+ * who wait for one.
+ *
+ * While a token is good no call waits and none makes a promise, whatever the place where tokens come from does. Where there is none, calls wait for the one
+ * attempt that is under way; what comes of it, a failure too, is theirs all.
+ */
+import { type Failure, isFailure } from "../../model/failure.ts";
+import type { Authenticator, AuthHeaders } from "../auth.ts";
+import { ownTrouble } from "../transport/errors.ts";
+
+export interface Token {
+  readonly headers: AuthHeaders;
+  /** Milliseconds from when it was asked for; Infinity: until it is refused. */
+  readonly lifetime: number;
+}
+
+/** Where tokens come from. */
+export interface TokenSource {
+  /** For messages: `https://login.example.com/token`. */
+  readonly place: string;
+  /** Ends in bounded time. */
+  obtain(): Promise<Token | Failure>;
+  /** Resolves when no call of it is under way. */
+  close(): Promise<void>;
+}
+
+export interface TokenEvents {
+  /** @param lifetime in milliseconds */
+  onToken(lifetime: number): void;
+  /** @param remaining milliseconds for which the token that there is stays good; 0: there is none */
+  onFailure(failure: Failure, remaining: number): void;
+}
+
+/** A token is renewed when a fifth of its time is left, or so much, in milliseconds. */
+const RENEW_PART = 0.2;
+const RENEW_MOST = 5 * 60_000;
+/** It is not shown any more when so much is left: it must be good when it arrives. */
+const MARGIN_PART = 0.05;
+const MARGIN_MOST = 5_000;
+/** However short a life it is given, in milliseconds, so that not each call fetches one. */
+const SHORTEST_LIFE = 1_000;
+/** Between two attempts that fail, in milliseconds: the first pause, doubled each time, and the longest. */
+const FIRST_PAUSE = 1_000;
+const LONGEST_PAUSE = 30_000;
+/** A token that is younger, in milliseconds, is not fetched anew because it was refused: a service may refuse all. */
+const YOUNG = 1_000;
+
+export class TokenKeeper implements Authenticator {
+  readonly headerNames: readonly string[];
+  readonly #source: TokenSource;
+  readonly #events: TokenEvents;
+  #token: AuthHeaders | null = null;
+  /** By performance.now(): when it was asked for, is to be renewed, and is not shown any more. */
+  #since = 0;
+  #renewAt = 0;
+  #end = 0;
+  #flight: Promise<AuthHeaders | Failure> | null = null;
+  #failure: Failure | null = null;
+  #pause = 0;
+  /** By performance.now(): before it nothing is fetched behind the calls, nor where there is no hope that it passes. */
+  #pausedUntil = 0;
+  #changes = 0;
+  #closed = false;
+
+  /** @param headerNames those that its tokens are sent in, in lower case */
+  constructor(source: TokenSource, headerNames: readonly string[], events: TokenEvents) {
+    this.#source = source;
+    this.headerNames = headerNames;
+    this.#events = events;
+  }
+
+  get place(): string {
+    return this.#source.place;
+  }
+
+  /** Grows when a token takes the place of one that calls may still be under way with. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Milliseconds for which the token is shown; 0: there is none. */
+  get remaining(): number {
+    return this.#token === null ? 0 : Math.max(0, this.#end - performance.now());
+  }
+
+  headers(): AuthHeaders | Failure | Promise<AuthHeaders | Failure> {
+    const now = performance.now();
+    if (this.#token !== null && now < this.#end) {
+      if (now >= this.#renewAt && now >= this.#pausedUntil) void this.#fetch();
+      return this.#token;
+    }
+    if (
+      this.#flight === null &&
+      this.#failure !== null &&
+      now < this.#pausedUntil &&
+      !mayPass(this.#failure)
+    ) {
+      return this.#failure;
+    }
+    return this.#fetch();
+  }
+
+  /** Fetches a new one, because the service has refused the one that there is; that is kept where it cannot be had. */
+  async refused(): Promise<void> {
+    const now = performance.now();
+    if (this.#flight === null && (now < this.#since + YOUNG || now < this.#pausedUntil)) return;
+    await this.#fetch();
+  }
+
+  /** What tokens are asked for with has changed: the next attempt need not wait. */
+  encourage(): void {
+    this.#pause = 0;
+    this.#pausedUntil = 0;
+  }
+
+  /** Resolves when nothing is being fetched any more. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#source.close();
+  }
+
+  #fetch(): Promise<AuthHeaders | Failure> {
+    this.#flight ??= this.#fetchOne().finally(() => {
+      this.#flight = null;
+    });
+    return this.#flight;
+  }
+
+  async #fetchOne(): Promise<AuthHeaders | Failure> {
+    const asked = performance.now();
+    const token = await this.#obtain();
+    if (isFailure(token)) return this.#failed(token);
+    const lifetime = Math.max(token.lifetime, SHORTEST_LIFE);
+    if (this.#token !== null && asked < this.#end) this.#changes++;
+    this.#token = token.headers;
+    this.#since = asked;
+    this.#renewAt = asked + lifetime - Math.min(lifetime * RENEW_PART, RENEW_MOST);
+    this.#end = asked + lifetime - Math.min(lifetime * MARGIN_PART, MARGIN_MOST);
+    if (lifetime === Number.POSITIVE_INFINITY) this.#renewAt = this.#end = lifetime;
+    this.#failure = null;
+    this.encourage();
+    if (!this.#closed) this.#events.onToken(lifetime);
+    return token.headers;
+  }
+
+  async #obtain(): Promise<Token | Failure> {
+    try {
+      return await this.#source.obtain();
+    } catch (error) {
+      const own = ownTrouble(error);
+      if (own !== null) return { cause: "overload", detail: `no token: ${own}`, blameless: true };
+      const why = error instanceof Error ? error.message : String(error);
+      return { cause: "bad_reply", detail: `${this.place}: no token: ${why}` };
+    }
+  }
+
+  #failed(failure: Failure): Failure {
+    this.#failure = failure;
+    this.#pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, 2 * this.#pause));
+    this.#pausedUntil = performance.now() + this.#pause;
+    if (!this.#closed) this.#events.onFailure(failure, this.remaining);
+    return failure;
+  }
+}
+
+/** Where it may, each call that needs a token asks anew; the circuit of the token endpoint keeps that within bounds. */
+function mayPass({ cause }: Failure): boolean {
+  return cause !== "http_4xx" && cause !== "bad_reply" && cause !== "mapping_error";
+}
