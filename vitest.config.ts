@@ -7,6 +7,7 @@ const WHOLE = [
   "test/control/server.test.ts",
   "test/decision/{deadline,on-failure,stress}.test.ts",
   "test/observe/destination.test.ts",
+  "test/packaging/completions.test.ts",
   "test/postfix/{connection,listener,stdio}.test.ts",
   "test/time/timer.test.ts",
   "test/upstream/{overload,own-trouble,retry,time}.test.ts",

@@ -12,6 +12,10 @@ interface Requirement {
 }
 
 const REQUIREMENTS = {
+  root: {
+    isMet: () => process.geteuid?.() === 0,
+    remedy: "need root, to be another user: run the tests as root",
+  },
   postfix: {
     isMet: () => process.geteuid?.() === 0 && runs("postconf", ["-d", "-h", "mail_version"]),
     remedy: "need Postfix and root to start it: apt-get install -y postfix, and run the tests as root",
@@ -56,6 +60,17 @@ const REQUIREMENTS = {
   systemd: {
     isMet: () => runs("systemd-analyze", ["--version"]) && runs("systemd-socket-activate", ["--version"]),
     remedy: "need systemd's own tools: apt-get install -y systemd",
+  },
+  zsh: {
+    isMet: () => runs("zsh", ["--version"]),
+    remedy: "need zsh: apt-get install -y zsh",
+  },
+  debhelper: {
+    isMet: () =>
+      process.geteuid?.() === 0 &&
+      ["dh", "lintian", "dpkg-buildpackage"].every((tool) => runs("which", [tool])),
+    remedy:
+      "need root, debhelper and lintian: apt-get install -y debhelper dpkg-dev lintian, and run the tests as root",
   },
 } satisfies Record<string, Requirement>;
 
