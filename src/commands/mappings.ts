@@ -59,6 +59,7 @@ async function show(name: string): Promise<number> {
   }
   section("In pfxbridge.yaml", useOf(mapping));
   section("Parameters", parametersOf(mapping));
+  section("Presets, as in { use: …, preset: NAME }; what `with` sets goes before", presetsOf(mapping));
   await showSample(mapping);
   const recipe = shippedMappings().includes(name) ? recipeFor(name) : null;
   section(`Recipe (${GUIDE})`, recipe === null ? [] : recipe.split("\n"), "");
@@ -88,6 +89,13 @@ function parametersOf({ parameters }: LoadedMapping): string[] {
     const value =
       fallback === undefined ? `must be set, such as ${shown(example)}` : `default ${shown(fallback)}`;
     return [`${name}, ${value}`, ...folded(description).map((line) => `    ${line}`)];
+  });
+}
+
+function presetsOf({ presets }: LoadedMapping): string[] {
+  return Object.entries(presets).flatMap(([name, values]) => {
+    const set = Object.entries(values).map(([parameter, value]) => `${parameter}: ${shown(value)}`);
+    return [name, ...folded(set.join(", ")).map((line) => `    ${line}`)];
   });
 }
 

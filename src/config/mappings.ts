@@ -21,7 +21,11 @@ export async function readMapping(
   path: Path,
   report: Report,
 ): Promise<LoadedMapping | undefined> {
-  const { use: name, with: parameters } = typeof raw === "string" ? { use: raw, with: {} } : raw;
+  const {
+    use: name,
+    preset,
+    with: parameters,
+  } = typeof raw === "string" ? { use: raw, preset: undefined, with: {} } : raw;
   const place = typeof raw === "string" ? path : [...path, "use"];
   try {
     const file = findMapping(name, report.file);
@@ -30,7 +34,9 @@ export async function readMapping(
       const loaded = await loadMapping({
         name,
         file,
+        preset,
         parameters,
+        presetProblem: (message) => report.problem([...path, "preset"], message),
         maxXmlSize,
         maxJsonSize,
         // Of one that cannot be had it is known that it is meant to be there.

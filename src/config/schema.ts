@@ -103,7 +103,14 @@ const oauth2 = z.strictObject({
 const service = z.strictObject({
   url: z.union([text, z.array(text).min(1)]),
   mapping: z
-    .union([text, z.strictObject({ use: text, with: z.record(z.string(), z.unknown()).default({}) })])
+    .union([
+      text,
+      z.strictObject({
+        use: text,
+        preset: text.optional(),
+        with: z.record(z.string(), z.unknown()).default({}),
+      }),
+    ])
     .default("authzen"),
   timeout: duration(1).default(1000),
   deadline: duration(1).default(3000),

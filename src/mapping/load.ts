@@ -26,7 +26,13 @@ import { grants } from "./grants.ts";
 import { importProblem } from "./imports.ts";
 import type { Mapping } from "./mapping.ts";
 import { loadModuleMapping } from "./module.ts";
-import { exampleParameters, type ParameterDeclaration, resolveParameters } from "./parameters.ts";
+import {
+  exampleParameters,
+  type ParameterDeclaration,
+  presetProblems,
+  resolveParameters,
+  unknownPreset,
+} from "./parameters.ts";
 import { probeMapping } from "./probes.ts";
 import type { Seal } from "./render/addressing.ts";
 import type { ReplyOptions } from "./reply.ts";
@@ -39,6 +45,8 @@ export interface LoadOptions {
   /** As the configuration names it. */
   readonly name: string;
   readonly file: string;
+  /** Which of the mapping's presets `with` comes after. */
+  readonly preset?: string | undefined;
   /** What `with` sets. */
   readonly parameters: Readonly<Record<string, unknown>>;
   /** The largest XML reply that is parsed, in bytes; parsing blocks the process. Default: 64 KiB. */
@@ -54,6 +62,8 @@ export interface LoadOptions {
    * problem of the mapping's file.
    */
   readonly parameterProblem?: (name: string | null, message: string) => Problem;
+  /** The same for a preset that there is none of. */
+  readonly presetProblem?: (message: string) => Problem;
 }
 
 interface Secrets {
@@ -69,6 +79,8 @@ export interface LoadedMapping {
   readonly description: string;
   readonly product: string;
   readonly parameters: Readonly<Record<string, ParameterDeclaration>>;
+  /** Values of parameters that go together, by the name that a service says. */
+  readonly presets: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** JavaScript, whose code runs when it is instantiated. */
   readonly isModule: boolean;
   /** The path of its calls, as written; undefined for a module. */
@@ -117,6 +129,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
   if (/\.m?js$/.test(file)) {
     const problem = fileProblem(file, root, owner) ?? (root ? importProblem(file, owner) : undefined);
     if (problem !== undefined) throw unusable(file, problem);
+    presetOf({ presets: {} }, options);
     const { parameters } = options;
     const secrets = options.secrets?.values ?? NO_SECRETS;
     const instantiate = () => loadModuleMapping({ name, file, parameters, secrets, reply });
@@ -125,6 +138,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
       description: "",
       product: "",
       parameters: {},
+      presets: {},
       headerNames: [],
       queryNames: new Set<string>(),
       warnings: [],
@@ -150,7 +164,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
   const compiled = compileMapping(definition, document, options.secrets?.names ?? null);
   const { values, problems } = resolveParameters(
     definition.parameters,
-    options.parameters,
+    { ...presetOf(definition, options), ...options.parameters },
     options.secrets === undefined,
   );
   if (problems.length > 0) {
@@ -170,6 +184,7 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
     description: definition.description ?? "",
     product: definition.product ?? "",
     parameters: definition.parameters,
+    presets: definition.presets,
     isModule: false,
     grants: grants(definition.response, values),
     path: definition.request.path,
@@ -191,6 +206,17 @@ export async function loadMapping(options: LoadOptions): Promise<LoadedMapping> 
         document.problem(["request"], message, { severity: "warning", key: true }),
       ),
   };
+}
+
+/** @throws ProblemError where there is no such preset */
+function presetOf(
+  { presets }: Pick<MappingDefinition, "presets">,
+  { preset, file, presetProblem }: LoadOptions,
+): Readonly<Record<string, unknown>> {
+  if (preset === undefined) return {};
+  if (Object.hasOwn(presets, preset)) return presets[preset]!;
+  const message = unknownPreset(preset, Object.keys(presets));
+  throw new ProblemError([presetProblem?.(message) ?? { file, message, severity: "error" }]);
 }
 
 /** What `pfxbridge import` left open, and nobody has chosen since: the examples pass all the same, and permit nobody. */
@@ -229,7 +255,9 @@ function compileMapping(
   document: YamlDocument,
   secretNames: readonly string[] | null,
 ): CompiledMapping {
-  const problems: Problem[] = [];
+  const problems: Problem[] = presetProblems(definition.presets, definition.parameters).map(
+    ({ preset, name, message }) => document.problem(["presets", preset, name], message, { key: true }),
+  );
   const report = (path: Path, message: string, offset?: number) => {
     problems.push(document.problem(path, message, offset === undefined ? {} : { offset }));
   };

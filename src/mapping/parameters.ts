@@ -60,6 +60,24 @@ export function resolveParameters(
   return { values, problems };
 }
 
+/** What is wrong with a mapping's presets: each sets parameters that there are, to values of their kind. */
+export function presetProblems(
+  presets: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  declared: Readonly<Record<string, ParameterDeclaration>>,
+): readonly { readonly preset: string; readonly name: string; readonly message: string }[] {
+  return Object.entries(presets).flatMap(([preset, set]) =>
+    resolveParameters(declared, set, true).problems.flatMap(({ name, message }) =>
+      name === null ? [] : [{ preset, name, message }],
+    ),
+  );
+}
+
+/** Why there is no such preset, for people. */
+export function unknownPreset(name: string, presets: readonly string[]): string {
+  const known = presets.length === 0 ? "it has none" : `it has ${presets.join(", ")}`;
+  return `the mapping has no preset "${name}"${suggestion(name, presets)} (${known})`;
+}
+
 /**
  * The values that examples run with: the mapping's own defaults, whatever a service sets, since examples say
  * what comes out with those; what has no default takes its `example`, or else the value that was set.

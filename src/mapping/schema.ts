@@ -109,6 +109,7 @@ export const mappingSchema = z.strictObject({
       parameter,
     )
     .default({}),
+  presets: z.record(text, z.record(z.string(), z.unknown())).default({}),
   request,
   response: z.array(rule).min(1),
   allow: z.array(text).default([]),

@@ -99,6 +99,11 @@ describe("a mistake in the configuration is an error with line and column", () =
       "2:52: error: discover: authzen finds the address for /access/v1/evaluation, and the mapping cerbos asks another path; it is for the mapping authzen",
     ],
     [
+      "a preset that the mapping has not",
+      corp("url: https://a.example, mapping: { use: authzen, preset: keycloack }"),
+      '2:68: error: the mapping has no preset "keycloack"; did you mean "keycloak"? (it has keycloak, openfga)',
+    ],
+    [
       "a bad duration",
       corp("url: https://a.example, timeout: 1 second"),
       '2:44: error: expected a duration such as 250ms, 3s, 5m or 24h, got "1 second"',

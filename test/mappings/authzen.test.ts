@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import Ajv from "ajv/dist/2020.js";
 import { beforeAll, describe, expect, it } from "vitest";
+import { findMapping } from "../../src/mapping/find.ts";
+import { loadMapping } from "../../src/mapping/load.ts";
 import { isFailure, type Mapping } from "../../src/mapping/mapping.ts";
 import { PROTOCOL_STATES } from "../../src/model/request.ts";
 import { json, reply } from "../mapping/replies.ts";
@@ -165,16 +167,42 @@ describe("the question", () => {
     });
   });
 
-  it("names nobody and nothing that a sender made up, where the service must know all subjects and resources", async () => {
-    const fixed = { sender_type: "client", sender_id: "postfix", resource: "mail", mailbox_type: "mail" };
-    const keycloak = await loadShipped("authzen", fixed);
+  const loadPreset = async (preset: string, parameters = {}) =>
+    (
+      await loadMapping({ name: "authzen", file: findMapping("authzen", "x.yaml"), preset, parameters })
+    ).instantiate();
+
+  it("asks Keycloak about what it knows, whatever a sender or a login makes up", async () => {
+    const keycloak = await loadPreset("keycloak");
     const request = { protocol_state: "RCPT", sender: "a@example.net", recipient: "b@example.org" };
     expect(await asked(request, [], keycloak)).toMatchObject({
       subject: { type: "client", id: "postfix", properties: { sender: "a@example.net" } },
+      action: { name: "send" },
       resource: { type: "mail", id: "mail", properties: { recipients: ["b@example.org"] } },
     });
-    const user = await asked({ ...request, sasl_username: "alice" }, [], keycloak);
-    expect(user.subject).toMatchObject({ type: "user", id: "alice" });
+    expect(await asked({ protocol_state: "CONNECT" }, [], keycloak)).toMatchObject({
+      resource: { type: "mail", id: "mail" },
+    });
+    const user = await asked({ ...request, sasl_username: "email:ceo@example.com" }, [], keycloak);
+    expect(user.subject).toMatchObject({ type: "user", id: "username:email:ceo@example.com" });
+  });
+
+  it("lets no sender name a userset or everybody to OpenFGA", async () => {
+    const openfga = await loadPreset("openfga");
+    const hostile = { protocol_state: "RCPT", sender: "group:finance#member@*", recipient: "*" };
+    expect(await asked(hostile, [], openfga)).toMatchObject({
+      subject: { type: "sender", id: "group%3Afinance%23member@%2A" },
+      action: { name: "may_mail" },
+      resource: { type: "mailbox", id: "%2A" },
+    });
+    expect(await asked({ ...hostile, sasl_username: "*" }, [], openfga)).toMatchObject({
+      subject: { type: "user", id: "%2A" },
+    });
+  });
+
+  it("puts what a service sets before a preset", async () => {
+    const renamed = await loadPreset("keycloak", { resource: "post" });
+    expect((await asked({ protocol_state: "RCPT" }, [], renamed)).resource.id).toBe("post");
   });
 
   it("says which obligations are fulfilled", async () => {
