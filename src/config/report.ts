@@ -2,7 +2,7 @@
 import { dirname, resolve } from "node:path";
 import type { ProblemOptions, YamlDocument } from "../source/document.ts";
 import type { Path } from "../source/position.ts";
-import type { Problem } from "../source/problem.ts";
+import { distinct, type Problem } from "../source/problem.ts";
 
 export class Report {
   readonly file: string;
@@ -20,7 +20,7 @@ export class Report {
   /** In the order of the file; what is wrong with other files comes after. */
   get problems(): readonly Problem[] {
     const elsewhere = ({ file }: Problem) => (file === this.file ? 0 : 1);
-    return this.#problems.toSorted(
+    return distinct(this.#problems).toSorted(
       (a, b) =>
         elsewhere(a) - elsewhere(b) ||
         a.file.localeCompare(b.file) ||

@@ -207,6 +207,8 @@ const route = z.strictObject({
 
 export const configSchema = z.strictObject({
   listen: z.array(listener).min(1).default(["inet:127.0.0.1:9998"]),
+  /** Keys of each service that has them not: defaults.ts puts them there beforehand, and here they are only checked. */
+  defaults: service.omit({ url: true }).partial().optional(),
   services: z.record(z.string(), service).default({}),
   routes: z.array(route).min(1).optional(),
   offline: z

@@ -11,6 +11,7 @@ import { readYaml, type YamlDocument } from "../source/document.ts";
 import { unusable } from "../source/problem.ts";
 import { checkShape } from "../source/shape.ts";
 import { fileProblem, readTrusted } from "../source/trusted.ts";
+import { withDefaults } from "./defaults.ts";
 
 /** In bytes. */
 const MAX_FILE_SIZE = 1024 * 1024;
@@ -50,7 +51,7 @@ export function readConfigText<T extends { readonly user?: string | undefined }>
   text: string,
   schema: z.ZodType<T>,
 ): ConfigSource<T> {
-  const document = readYaml(file, text);
+  const document = withDefaults(readYaml(file, text));
   const raw = checkShape(document, schema);
   const owner = runsAsRoot() && raw.user !== undefined ? systemUser(raw.user)?.uid : undefined;
   return { document, raw, owner };

@@ -21,6 +21,15 @@ export class ProblemError extends Error {
   }
 }
 
+/** The same without what was said already, word for word and of the same place. */
+export function distinct(problems: readonly Problem[]): readonly Problem[] {
+  const seen = new Set<string>();
+  return problems.filter((problem) => {
+    const text = formatProblem(problem);
+    return seen.has(text) ? false : seen.add(text);
+  });
+}
+
 /** A file that cannot be used at all. Where `what` begins with its path, that is said once. */
 export function unusable(file: string, what: string): ProblemError {
   const message = what.startsWith(`${file} `) ? `it${what.slice(file.length)}` : what;

@@ -9,7 +9,7 @@ import { excerpt, namesSecret } from "../text/excerpt.ts";
 import { suggestion } from "../text/nearest.ts";
 import type { YamlDocument } from "./document.ts";
 import type { Path } from "./position.ts";
-import { type Problem, ProblemError } from "./problem.ts";
+import { distinct, type Problem, ProblemError } from "./problem.ts";
 
 type Issue = z.core.$ZodIssue;
 /** The keys that were possible where each list of unknown keys was found. */
@@ -30,7 +30,7 @@ export function checkShape<T>(document: YamlDocument, schema: z.ZodType<T>): T {
         .flatMap((issue) => toProblems(issue, [], document, known))
         // What a trap turned into something else has the wrong type too; one message is enough.
         .filter(({ line }) => !taken.has(line));
-  const problems = [...document.problems, ...misfits].sort(byPlace);
+  const problems = [...distinct([...document.problems, ...misfits])].sort(byPlace);
   if (!result.success || problems.length > 0) throw new ProblemError(problems);
   return result.data;
 }
