@@ -68,7 +68,7 @@ describe("defaults", () => {
   });
 
   const two =
-    "services: { a: { url: https://a.example }, b: { url: https://b.example } }\nroutes: [{ service: a }]";
+    "services: { a: { url: https://a.example }, b: { url: https://b.example } }\nroutes: [{ when: size > 1, service: b }, { service: a }]";
   it.each([
     [
       "an unknown key",

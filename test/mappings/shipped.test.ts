@@ -26,6 +26,15 @@ it("ships authzen, those of products, and those to be copied", () => {
   );
 });
 
+const TO_BE_COPIED = ["rest", "soap", "soap12"];
+
+it.each(shippedMappings().filter((name) => !TO_BE_COPIED.includes(name)))(
+  "%s says for which product and version it is",
+  async (name) => {
+    expect((await load(name)).product).not.toBe("");
+  },
+);
+
 describe.each(shippedMappings())("%s", (name) => {
   it("loads without a warning", async () => {
     expect((await load(name)).warnings).toEqual([]);
