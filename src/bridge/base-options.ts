@@ -1,5 +1,6 @@
 /** What calls to a service have in common with those to where its tokens come from. */
 import type { ServiceConfig } from "../config/config.ts";
+import { proxyFor } from "../config/proxy.ts";
 import type { Log } from "../observe/log.ts";
 import type { UpstreamEvents, UpstreamOptions } from "../upstream/options.ts";
 import { VERSION } from "../version.ts";
@@ -8,9 +9,10 @@ import { VERSION } from "../version.ts";
 export function baseOptions(
   service: ServiceConfig,
 ): Omit<UpstreamOptions, "urls" | "headers" | "authenticator" | "seal" | "maxReplySize"> {
-  const { name, timeout, retry, breaker, maxInFlight, tls, maxConnectionAge } = service;
+  const { name, timeout, retry, breaker, maxInFlight, tls, proxies, maxConnectionAge } = service;
   const userAgent = `pfxbridge/${VERSION}`;
-  return { name, timeout, retry, breaker, maxInFlight, tls, maxConnectionAge, userAgent };
+  const proxy = (url: URL) => proxyFor(proxies, url);
+  return { name, timeout, retry, breaker, maxInFlight, tls, proxy, maxConnectionAge, userAgent };
 }
 
 /**

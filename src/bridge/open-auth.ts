@@ -33,9 +33,16 @@ export interface OpenedAuth {
 
 /** @throws Error that says which file of `tls` cannot be used */
 export function openAuth(service: ServiceConfig, log: Log, activity: Activity): OpenedAuth {
-  const { auth, headers, secrets, tls } = service;
+  const { auth, headers, secrets, tls, proxies } = service;
   const tokens = openTokens(service, log, activity);
-  const all = [...secretsOfAuth(auth), tls.passphrase, ...Object.values(headers), ...Object.values(secrets)];
+  const all = [
+    ...secretsOfAuth(auth),
+    tls.passphrase,
+    proxies.http?.credentials?.password,
+    proxies.https?.credentials?.password,
+    ...Object.values(headers),
+    ...Object.values(secrets),
+  ];
   return {
     authenticator: authenticatorOf(service, tokens),
     tokens,

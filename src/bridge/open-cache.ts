@@ -18,7 +18,13 @@ export function openCache(
   store: Store,
   counters?: CacheCounters,
 ): DecisionCache {
-  const scope = [service.name, ...service.urls, service.mapping.version, identityOf(service)];
+  const scope = [
+    service.name,
+    ...service.urls,
+    ...(service.host === undefined ? [] : [service.host]),
+    service.mapping.version,
+    identityOf(service),
+  ];
   const keyOf = config.key === null ? keyOfCall(scope, mapping) : keyOfTemplate(scope, config.key);
   const policy: CachePolicy = {
     ...config,

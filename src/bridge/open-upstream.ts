@@ -1,5 +1,6 @@
 /** From a service's configuration to the client that calls it; what happens to it between calls goes into the log. */
 import type { ServiceConfig } from "../config/config.ts";
+import { proxyFor } from "../config/proxy.ts";
 import { Secret } from "../config/secret.ts";
 import { SecretFile } from "../config/secret-file.ts";
 import type { Log } from "../observe/log.ts";
@@ -31,6 +32,7 @@ export function openUpstream(
       authenticator,
       seal: sealOf(service),
       meter,
+      proxy: (url) => proxyFor(service.proxies, url),
       userAgent: `pfxbridge/${VERSION}`,
     },
     {

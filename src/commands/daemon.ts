@@ -364,7 +364,7 @@ class Daemon {
       services: Object.fromEntries(
         [...config.services.values()].map(({ name, mapping, urls }) => [
           name,
-          `${mapping.name} at ${urls.map((url) => new URL(url).origin).join(", ")}`,
+          `${mapping.name} at ${urls.map(originOf).join(", ")}`,
         ]),
       ),
       ...(this.#options.offline || config.offline !== false
@@ -380,4 +380,8 @@ function endpointsOf({ listeners, control, admin }: Config) {
     config === undefined ? [] : [{ endpoint: config.endpoint, name }],
   );
   return [...listeners, ...own];
+}
+
+function originOf(url: string): string {
+  return url.startsWith("unix:") ? url : new URL(url).origin;
 }

@@ -114,6 +114,9 @@ export interface ServiceConfig {
   readonly secrets: Readonly<Record<string, Secret>>;
   readonly auth: AuthConfig;
   readonly tls: TlsConfig;
+  readonly proxies: ProxyConfig;
+  /** The name of a service at a socket file. */
+  readonly host?: string;
   /** The service says itself where it is asked by AuthZEN; at `address`, if not where that is usual. */
   readonly discover?: { readonly address?: URL };
   /** AuthZEN calls that go out together: how many at most, and how long they wait for each other. Absent: none do. */
@@ -175,6 +178,25 @@ export type OAuth2Proof =
       readonly algorithm?: KeyAlgorithm;
       readonly audience?: string;
     };
+
+/** One proxy as it is to be spoken to. */
+export interface ProxySettings {
+  /** Scheme, host and port. */
+  readonly url: string;
+  readonly credentials?: { readonly username: string; readonly password: Secret };
+  /** A file, PEM. */
+  readonly ca?: string;
+}
+
+/** By which proxy URLs of each scheme are reached, and which hosts are reached without. */
+export interface ProxyConfig {
+  readonly http: ProxySettings | null;
+  readonly https: ProxySettings | null;
+  /** As in `no_proxy`. */
+  readonly exempt: readonly string[];
+  /** Then loopback is reached without. */
+  readonly fromEnvironment: boolean;
+}
 
 /** Paths of files, and what else TLS connections are made with. */
 export interface TlsConfig extends Omit<TlsOptions, "passphrase" | "checkEvery"> {

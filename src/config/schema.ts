@@ -195,6 +195,22 @@ const service = z.strictObject({
     })
     .optional(),
   warm: text.optional(),
+  host: text.optional(),
+  proxy: z
+    .union(
+      [
+        z.literal(false),
+        text,
+        z.strictObject({
+          url: text,
+          username: text.optional(),
+          password: secret.optional(),
+          ca: text.optional(),
+        }),
+      ],
+      { error: "expected the URL of a proxy, { url: …, username: …, password: … }, or false" },
+    )
+    .optional(),
   tls: tls.prefault({}),
 });
 

@@ -13,11 +13,12 @@ import { readMapping } from "./mappings.ts";
 import type { Masker } from "./masker.ts";
 import { readOAuth2 } from "./oauth.ts";
 import { FAIL_CLOSED, readOnFailure } from "./on-failure.ts";
+import { readProxy } from "./proxy.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import { readTls } from "./tls.ts";
-import { readUrls } from "./urls.ts";
+import { readHost, readUrls } from "./urls.ts";
 import { readWarmFile } from "./warm.ts";
 
 /** smtpd_policy_service_timeout: Postfix waits no longer, and asks again. */
@@ -105,6 +106,8 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
     secrets: readSecrets(raw.secrets, [...path, "secrets"], report, masker),
     auth: readServiceAuth(raw.auth, tls, [...path, "auth"], report, masker),
     tls,
+    proxies: readProxy(raw.proxy, [...path, "proxy"], report, masker),
+    ...readHost(raw.host, urls, [...path, "host"], report),
   };
   checkTimes(settings, path, report);
   checkTransport(settings, path, report);
@@ -203,8 +206,8 @@ function checkTransport(
   path: Path,
   report: Report,
 ): void {
-  const plain = urls.map((url) => new URL(url)).filter(({ protocol }) => protocol === "http:");
-  if (plain.length === 0) return;
+  const all = urls.map((url) => new URL(url));
+  const plain = all.filter(({ protocol }) => protocol === "http:");
   const secrets =
     auth.kind !== "none" ||
     Object.keys(ofMapping).length > 0 ||
@@ -212,7 +215,7 @@ function checkTransport(
   if (secrets && plain.some(({ hostname }) => !isLoopback(hostname))) {
     report.warn([...path, "url"], "credentials go over http://, where others can read them; use https://");
   }
-  if (Object.keys(tls).length > 0 && plain.length === urls.length) {
+  if (Object.keys(tls).length > 0 && all.length > 0 && all.every(({ protocol }) => protocol !== "https:")) {
     report.warn([...path, "tls"], "tls has no effect on http:// URLs", { key: true });
   }
 }

@@ -22,6 +22,7 @@ import type { Connection } from "./transport/connection.ts";
 import type { ConnectionPool } from "./transport/connection-pool.ts";
 import { decompress, isEncoded } from "./transport/decompress.ts";
 import { failureOf, isDestroyed, isTlsError, type Progress } from "./transport/errors.ts";
+import { type HttpProxy, isProxysOwn, refusalOf } from "./transport/proxy.ts";
 import { ReplyBody } from "./transport/reply-body.ts";
 import { ReplyHeaders } from "./transport/reply-headers.ts";
 import type { TlsTerms } from "./transport/tls-failure.ts";
@@ -32,6 +33,8 @@ export interface AttemptTarget {
   readonly url: string;
   readonly hostname: string;
   readonly tls: TlsTerms | null;
+  /** The proxy that makes the calls itself, and host and port that it is asked for; null where none does. */
+  readonly forwarder: { readonly proxy: HttpProxy; readonly target: string } | null;
   readonly pool: ConnectionPool;
   /** Joins a call's path to the URL's. */
   readonly join: (path: string) => string;
@@ -171,6 +174,14 @@ export class Attempt extends Timer implements Exchange, Progress {
     }
     const body = this.#body.bytes;
     const headers = new ReplyHeaders(this.#headers);
+    const { forwarder } = this.#target;
+    if (forwarder !== null) {
+      const header = (name: string) => headers.get(name);
+      if (isProxysOwn(this.status, header)) {
+        this.onError(refusalOf(forwarder.proxy, forwarder.target, this.status, header));
+        return;
+      }
+    }
     const coding = headers.get("content-encoding");
     if (body.length === 0 || !isEncoded(coding)) {
       this.#succeed(headers, body);
@@ -232,7 +243,7 @@ export class Attempt extends Timer implements Exchange, Progress {
     if (connection.replies === this.#repliesBefore) this.#target.pool.withdraw(connection);
     const detail = `${this.url}: no complete reply ${limit}; it was still ${busy}`;
     // A lookup that is not over says nothing of the service.
-    const unknown = connection.stage === "looking up its name";
+    const unknown = connection.stage.startsWith("looking up");
     this.#giveUp(unknown ? { cause: "timeout", detail, blameless: true } : { cause: "timeout", detail });
   }
 

@@ -7,13 +7,14 @@ import type { DiscoveryReport } from "./discovery.ts";
 import type { BreakerOptions, CircuitState } from "./limits/circuit.ts";
 import type { AttemptMeter } from "./meter.ts";
 import type { RetryOptions } from "./retry.ts";
+import type { HttpProxy } from "./transport/proxy.ts";
 import type { Resolver } from "./transport/resolver.ts";
 import type { TlsOptions } from "./transport/tls-options.ts";
 
 /** All times in milliseconds. */
 export interface UpstreamOptions {
   readonly name: string;
-  /** http or https, in the order in which they are tried; at least one. */
+  /** http, https or unix (the path of a socket file), in the order in which they are tried; at least one. */
   readonly urls: readonly URL[];
   /** For one attempt, from the lookup of the name to the last byte. */
   readonly timeout: number;
@@ -27,6 +28,10 @@ export interface UpstreamOptions {
   /** Gives the body as one attempt sends it to `url`, the whole address; what it adds must differ from attempt to attempt. */
   readonly seal?: ((body: string, url: string) => string) | undefined;
   readonly tls: TlsOptions;
+  /** The proxy by which a URL is reached, null for none. Default: none. */
+  readonly proxy?: (url: URL) => HttpProxy | null;
+  /** The name of a service at a socket file, for `Host`, TLS and HTTP/2. Default: localhost. */
+  readonly host?: string;
   /** Whether the service says itself where it is asked by AuthZEN, and where that stands if not at the usual place. */
   readonly discover?: { readonly address?: URL };
   /** Attempts at once on a connection that speaks HTTP/1.1. Default: 1. */

@@ -13,7 +13,10 @@ import { Limiter, type LimiterReport } from "./limits/limiter.ts";
 import { AttemptMeter } from "./meter.ts";
 import type { UpstreamEvents, UpstreamOptions } from "./options.ts";
 import { pathJoiner } from "./target.ts";
+import type { Destination } from "./transport/connection.ts";
 import { ConnectionPool } from "./transport/connection-pool.ts";
+import { isTunneled, targetOf } from "./transport/opening.ts";
+import type { HttpProxy } from "./transport/proxy.ts";
 import { type Resolver, systemResolver } from "./transport/resolver.ts";
 import type { TlsTerms } from "./transport/tls-failure.ts";
 import { TlsFiles } from "./transport/tls-files.ts";
@@ -137,22 +140,25 @@ function termsOf({ minVersion = "TLSv1.2", legacy = false, cert, pkcs12 }: TlsOp
   return { minVersion, legacy, certificate };
 }
 
-function endpointOf(url: URL, shared: Shared): Endpoint {
+function endpointOf(configured: URL, shared: Shared): Endpoint {
   const { options, events } = shared;
   const { serverName } = options.tls;
-  // Query and credentials of a URL may be secrets.
-  const shown = url.origin + url.pathname.replace(/\/$/, "");
+  const socketPath = configured.protocol === "unix:" ? decodeURIComponent(configured.pathname) : undefined;
+  const url = socketPath === undefined ? configured : new URL(`http://${options.host ?? "localhost"}/`);
+  const destination = {
+    ...destinationOf(url, shared.tls, shared, options.http2 ?? false),
+    ...(socketPath !== undefined && { socketPath, proxy: null }),
+    ...(serverName === undefined ? {} : { serverName }),
+    pipelining: options.pipelining ?? 1,
+  };
+  const shown = shownAs(configured, destination.proxy);
   const target = {
     url: shown,
     hostname: hostnameOf(url),
     tls: url.protocol === "https:" ? termsOf(options.tls) : null,
+    forwarder: forwarderOf(destination),
     timeout: options.timeout,
-    pool: new ConnectionPool({
-      ...destinationOf(url, shared.tls, shared),
-      ...(serverName === undefined ? {} : { serverName }),
-      pipelining: options.pipelining ?? 1,
-      http2: options.http2 ?? false,
-    }),
+    pool: new ConnectionPool(destination),
   };
   const discovery =
     options.discover === undefined ? null : discoveryOf(url, options.discover, target, shared);
@@ -167,6 +173,18 @@ function endpointOf(url: URL, shared: Shared): Endpoint {
   };
 }
 
+/** Without query and credentials, which may be secrets. */
+function shownAs(url: URL, proxy: HttpProxy | null): string {
+  const path = url.pathname.replace(/\/$/, "");
+  const address = url.protocol === "unix:" ? `unix:${path}` : url.origin + path;
+  return proxy === null ? address : `${address} via ${proxy.url}`;
+}
+
+function forwarderOf(destination: Destination): Endpoint["forwarder"] {
+  const { proxy } = destination;
+  return proxy === null || isTunneled(destination) ? null : { proxy, target: targetOf(destination) };
+}
+
 function discoveredJoiner(join: (path: string) => string, discovery: Discovery): (path: string) => string {
   return (path) => (discovery.known && discoveredPath(path, discovery.known)) ?? join(path);
 }
@@ -175,7 +193,7 @@ function hostnameOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
-function destinationOf(url: URL, tls: TlsFiles | null, { options, resolver }: Shared) {
+function destinationOf(url: URL, tls: TlsFiles | null, { options, resolver }: Shared, http2: boolean) {
   const secure = url.protocol === "https:";
   return {
     origin: url.origin,
@@ -183,6 +201,8 @@ function destinationOf(url: URL, tls: TlsFiles | null, { options, resolver }: Sh
     port: Number(url.port) || (secure ? 443 : 80),
     resolver,
     tls: secure ? tls : null,
+    proxy: options.proxy?.(url) ?? null,
+    http2,
     maxAge: options.maxConnectionAge ?? MAX_CONNECTION_AGE,
   };
 }
@@ -191,26 +211,22 @@ function destinationOf(url: URL, tls: TlsFiles | null, { options, resolver }: Sh
 function discoveryOf(
   url: URL,
   { address }: NonNullable<UpstreamOptions["discover"]>,
-  target: Pick<Endpoint, "pool" | "timeout" | "url">,
+  target: Pick<Endpoint, "pool" | "timeout" | "url" | "forwarder">,
   shared: Shared,
 ): Discovery {
   const { options, headers, events, discoveryTls } = shared;
   const place = metadataPlace(url, address);
   const own = place.address.origin === url.origin;
   const anonymous = new CallHeaders(options.userAgent, {}, []);
+  const elsewhere = { ...destinationOf(place.address, discoveryTls, shared, false), pipelining: 1 };
   return new Discovery({
     place,
     target: {
-      url: place.address.origin + place.address.pathname,
+      url: shownAs(place.address, elsewhere.proxy),
       hostname: hostnameOf(place.address),
       tls: place.address.protocol === "https:" ? termsOf(own ? options.tls : {}) : null,
-      pool: own
-        ? target.pool
-        : new ConnectionPool({
-            ...destinationOf(place.address, discoveryTls, shared),
-            pipelining: 1,
-            http2: false,
-          }),
+      forwarder: own ? target.forwarder : forwarderOf(elsewhere),
+      pool: own ? target.pool : new ConnectionPool(elsewhere),
       join: () => {
         const { pathname } = place.address;
         const { query } = options.authenticator;

@@ -60,6 +60,7 @@ describe("what is not said", () => {
       secrets: {},
       auth: { kind: "none" },
       tls: {},
+      proxies: { http: null, https: null, exempt: [], fromEnvironment: false },
       warm: [],
     });
   });

@@ -45,6 +45,14 @@ const REQUIREMENTS = {
     isMet: () => runs("redis-server", ["--version"]) && runs("redis-cli", ["--version"]),
     remedy: "need Redis: apt-get install -y redis-server",
   },
+  squid: {
+    isMet: () => runs("squid", ["-v"]),
+    remedy: "need squid: apt-get install -y squid",
+  },
+  tinyproxy: {
+    isMet: () => runs("tinyproxy", ["-v"]),
+    remedy: "need tinyproxy: apt-get install -y tinyproxy",
+  },
   nginx: {
     isMet: () => runs("nginx", ["-v"]),
     remedy: "need nginx: apt-get install -y nginx",

@@ -59,6 +59,9 @@ export class ConnectionEnded extends Error {
 /** The service ended a call alone, not the connection that it shares. */
 export class StreamReset extends Error {}
 
+/** A proxy was not reached, or did not do what it was asked for; its message says which, and what to do. */
+export class ProxyError extends Error {}
+
 /** A reply breaks the rules of its protocol. */
 export class MalformedReply extends Error {}
 

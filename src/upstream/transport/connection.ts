@@ -6,27 +6,18 @@
  * it go down with it, since a reply that is still to come stands before theirs (RFC 9112 §9.3.2). Over HTTP/2 a call is
  * a stream, which can be given up alone. A connection that is lost is not opened again.
  */
-import net from "node:net";
-import tls from "node:tls";
-import { AddressRace } from "./address-race.ts";
+import type net from "node:net";
+import type tls from "node:tls";
 import { type Carrier, ConnectionEnded, type Exchange, NotProcessed, type Outgoing } from "./carrier.ts";
 import { Http1 } from "./http1.ts";
 import { Http2 } from "./http2.ts";
 import type { Incoming } from "./interim-replies.ts";
-import type { Resolver } from "./resolver.ts";
-import type { TlsFiles } from "./tls-files.ts";
+import { type Address, isTunneled, Opening } from "./opening.ts";
 
 /** Where the connections of a pool lead, and by what. */
-export interface Destination {
+export interface Destination extends Address {
   /** Scheme, host and port. */
   readonly origin: string;
-  readonly hostname: string;
-  readonly port: number;
-  readonly resolver: Resolver;
-  /** Null for plain HTTP. */
-  readonly tls: TlsFiles | null;
-  /** For SNI and verification, if it isn't the hostname. */
-  readonly serverName?: string;
   /** Milliseconds after which no new call is made on a connection. */
   readonly maxAge: number;
   /** Calls at once on a connection that speaks HTTP/1.1. */
@@ -44,7 +35,7 @@ export interface ConnectionOwner {
 }
 
 /** What a connection is busy with, for the log. */
-export type Stage = "looking up its name" | "connecting" | "shaking hands (TLS)" | "waiting for the reply";
+type Stage = Opening["stage"] | "waiting for the reply";
 
 export class Connection implements Incoming {
   /** Which of the pool's generations it belongs to. */
@@ -63,12 +54,10 @@ export class Connection implements Incoming {
   readonly #owner: ConnectionOwner;
   readonly #expected: number;
   #socket: net.Socket | null = null;
-  #race: AddressRace | null = null;
-  #destroyed = false;
+  #opening: Opening | null = null;
   #carrier: Carrier | null = null;
   /** Calls that are to be made once it is open. */
   #waiting: { readonly call: Outgoing; readonly exchange: Exchange }[] = [];
-  #stage: Stage = "waiting for the reply";
   /** By performance.now(); infinite before it is open. */
   #openedAt = Number.POSITIVE_INFINITY;
 
@@ -81,7 +70,7 @@ export class Connection implements Incoming {
   }
 
   get stage(): Stage {
-    return this.#stage;
+    return this.#socket === null && this.#opening !== null ? this.#opening.stage : "waiting for the reply";
   }
 
   /** Calls that it takes at once. */
@@ -101,30 +90,28 @@ export class Connection implements Incoming {
 
   dispatch(call: Outgoing, exchange: Exchange): void {
     if (this.#carrier !== null) {
-      this.#carrier.dispatch(call, exchange);
+      this.#carrier.dispatch(this.#addressed(call), exchange);
       return;
     }
     this.#waiting.push({ call, exchange });
-    if (this.#race === null) this.#connect((...outcome) => this.#connected(...outcome));
+    this.#opening ??= new Opening(this.#destination, (...outcome) => this.#connected(...outcome));
   }
 
   /** Ends it at once, with what it is doing. */
   destroy(): void {
-    this.#destroyed = true;
-    this.#race?.end();
+    this.#opening?.end();
     this.#carrier?.destroy();
     this.#socket?.destroy();
     // Whoever ends it has something to finish first.
     queueMicrotask(() => this.#fail(new ConnectionEnded()));
   }
 
-  #connected(...[error, socket]: Parameters<Connected>): void {
+  #connected(...[error, socket]: [error: null, socket: net.Socket] | [error: Error, socket: null]): void {
     if (error !== null) {
       this.#fail(error);
       return;
     }
     this.#socket = socket;
-    this.#stage = "waiting for the reply";
     const { origin, tls: files, http2, pipelining, maxAge } = this.#destination;
     // Before undici hears of it.
     socket.on("error", (failure: Error) => {
@@ -150,7 +137,8 @@ export class Connection implements Incoming {
     this.#openedAt = performance.now();
     this.#owner.onCapacity(this);
     const waiting = this.#waiting.splice(0);
-    for (const { call, exchange } of waiting.splice(0, carrier.capacity)) carrier.dispatch(call, exchange);
+    for (const { call, exchange } of waiting.splice(0, carrier.capacity))
+      carrier.dispatch(this.#addressed(call), exchange);
     for (const { exchange } of waiting) exchange.onError(new NotProcessed("it takes fewer calls at once"));
   }
 
@@ -158,58 +146,16 @@ export class Connection implements Incoming {
     for (const { exchange } of this.#waiting.splice(0)) exchange.onError(error);
   }
 
-  #connect(callback: Connected): void {
-    const { hostname, port, resolver } = this.#destination;
-    const race = new AddressRace(port, (error, socket) => {
-      if (error === null) this.#secure(socket, callback);
-      else callback(error, null);
-    });
-    this.#race = race;
-    if (net.isIP(hostname) !== 0) {
-      this.#stage = "connecting";
-      race.add([hostname]);
-      race.begin();
-      return;
-    }
-    this.#stage = "looking up its name";
-    resolver
-      .resolve(hostname, (addresses) => race.add(addresses))
-      .then(
-        (addresses) => {
-          if (this.#destroyed) return;
-          this.#stage = "connecting";
-          race.add(addresses);
-          race.begin();
-        },
-        (error: Error) => callback(error, null),
-      );
-  }
-
-  #secure(connected: net.Socket, callback: Connected): void {
-    const { hostname, tls: files, serverName, http2 } = this.#destination;
-    if (files === null) {
-      callback(null, connected);
-      return;
-    }
-    this.#stage = "shaking hands (TLS)";
-    const socket = tls.connect({
-      socket: connected,
-      servername: serverName ?? (net.isIP(hostname) === 0 ? hostname : ""),
-      secureContext: files.context,
-      // Said outright, or NODE_TLS_REJECT_UNAUTHORIZED=0 would turn it off.
-      rejectUnauthorized: true,
-      ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"],
-      // By what the certificate is checked against where no server name is sent.
-      host: hostname,
-    });
-    this.#socket = socket;
-    const refused = (error: Error) => callback(error, null);
-    socket.once("error", refused);
-    socket.once("secureConnect", () => {
-      socket.off("error", refused).on("error", () => {});
-      callback(null, socket);
-    });
+  /** As a proxy wants a call that it is to make itself: with the whole address, and its own credentials (RFC 9112 §3.2.2). */
+  #addressed(call: Outgoing): Outgoing {
+    const { origin, proxy } = this.#destination;
+    if (proxy === null || isTunneled(this.#destination)) return call;
+    const authorization = proxy.authorization();
+    return {
+      ...call,
+      path: origin + call.path,
+      headers:
+        authorization === undefined ? call.headers : [...call.headers, "proxy-authorization", authorization],
+    };
   }
 }
-
-type Connected = (...outcome: [null, net.Socket] | [Error, null]) => void;

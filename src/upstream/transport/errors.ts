@@ -5,7 +5,7 @@
  */
 
 import type { Cause, Failure } from "../../model/failure.ts";
-import { MalformedReply } from "./carrier.ts";
+import { MalformedReply, ProxyError } from "./carrier.ts";
 import { type TlsTerms, tlsFailure } from "./tls-failure.ts";
 
 /** How far an attempt had come when it failed. */
@@ -31,6 +31,8 @@ const NO_ROUTE = "there is no route to it; check its address and this machine's 
 
 const UNREACHABLE: Readonly<Record<string, string>> = {
   ECONNREFUSED: "it refused the connection; is the service running, and listening on that port?",
+  ENOENT: "there is no such socket file; is the service running, and is the path in url right?",
+  EACCES: "this user may not connect to it; check the rights of the socket file and of its folder",
   ENODATA: "its name has no address; check the service's url and DNS",
   EAI_AGAIN: `its name could not be resolved: ${DNS_SILENT}`,
   ETIMEOUT: `its name could not be resolved: ${DNS_SILENT}`,
@@ -91,6 +93,7 @@ export function failureOf(error: unknown, progress: Progress): Failure {
     const detail = `${progress.url} could not be asked: ${own}`;
     return { cause: "overload", detail, blameless: true };
   }
+  if (error instanceof ProxyError) return failure("unreachable", `${progress.url}: ${error.message}`);
   const code = codeOf(error);
   if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") {
     return failure("mapping_error", `the call cannot be sent: ${messageOf(error)}`);
