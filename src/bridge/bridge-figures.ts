@@ -2,7 +2,7 @@
 import type { ServiceConfig } from "../config/config.ts";
 import type { Service } from "../decision/service.ts";
 import type { Cause } from "../model/failure.ts";
-import { droppedLines } from "../observe/destination.ts";
+import { droppedLines } from "../observe/sink.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
 import type { Activity } from "./activity.ts";
 import { expiryOf } from "./certificates.ts";

@@ -35,7 +35,10 @@ async function toLogFile(file: string, lines: readonly string[]): Promise<boolea
     const { document, raw } = readConfigFile(file, z.looseObject({ log, user }));
     if (raw.log.file === undefined) return false;
     const path = resolve(dirname(document.file), raw.log.file);
-    const { logger, end } = openLog({ ...raw.log, file: path }, (line) => line);
+    const { logger, end } = openLog(
+      { level: raw.log.level, format: raw.log.format, file: path },
+      (line) => line,
+    );
     for (const line of lines) logger.error({}, line);
     logger.error({ problems: lines.length }, "not started");
     await end(LAST_LINES);

@@ -7,6 +7,7 @@ import type { UsernameToken } from "../mapping/render/ws-security.ts";
 import type { Cause } from "../model/failure.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import type { LogFormat } from "../observe/formats.ts";
+import type { SyslogTarget } from "../observe/syslog/target.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
 import type { Problem } from "../source/problem.ts";
 import type { KeyAlgorithm } from "../upstream/tokens/client-key.ts";
@@ -218,6 +219,7 @@ export interface LogConfig {
   /** Absent: `pretty` where stdout is a terminal. */
   readonly format?: LogFormat;
   readonly file?: string;
+  readonly syslog?: SyslogTarget;
 }
 
 /** Times in milliseconds. */

@@ -8,10 +8,11 @@ import { availableParallelism } from "node:os";
 import { ProblemError } from "../source/problem.ts";
 import { suggestion } from "../text/nearest.ts";
 import { readAdmin } from "./admin.ts";
-import type { Config, LogConfig } from "./config.ts";
+import type { Config } from "./config.ts";
 import { readControl } from "./control.ts";
 import { warnOfExposed } from "./exposed.ts";
 import { readListeners } from "./listeners.ts";
+import { readLog } from "./log.ts";
 import { Masker } from "./masker.ts";
 import { warnOfProvoked } from "./provoked.ts";
 import { Report } from "./report.ts";
@@ -50,6 +51,7 @@ async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>):
   const admin = raw.admin === undefined ? undefined : readAdmin(raw.admin, taken, report, masker);
   const { services, named } = await readServices(raw.services, control?.state, report, masker);
   const routes = readRoutes(raw.routes, named, report);
+  const log = await readLog(raw.log, report);
   warnOfProvoked(raw, services, routes, report);
   warnOfExposed(raw, services, routes, report);
   checkOffline(raw, report);
@@ -68,7 +70,7 @@ async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>):
     workers: raw.workers === "auto" ? availableParallelism() : raw.workers,
     ...(raw.user !== undefined && { user: raw.user }),
     ...(raw.group !== undefined && { group: raw.group }),
-    log: readLog(raw.log, report),
+    log,
     mask: masker.mask,
     warnings: report.problems,
   };
@@ -83,12 +85,4 @@ function checkOffline({ offline, services }: RawConfig, report: Report): void {
       `there is no service "${name}"${suggestion(name, Object.keys(services))}`,
     );
   }
-}
-
-function readLog({ level, format, file }: RawConfig["log"], report: Report): LogConfig {
-  return {
-    level,
-    ...(format !== undefined && { format }),
-    ...(file !== undefined && { file: report.resolve(file) }),
-  };
 }

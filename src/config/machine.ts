@@ -13,6 +13,7 @@ export async function missingOnMachine(config: Config): Promise<Problem[]> {
   const found = [
     ...config.listeners.map((listener) => ofSocket(`listen ${listener.name}`, listener)),
     ...(config.control === undefined ? [] : [ofSocket("control", config.control)]),
+    ...(config.log.syslog?.place.kind === "unix" ? [ofSyslog(config.log.syslog.place.path)] : []),
     ...(config.log.file === undefined ? [] : [ofFile("log.file", config.log.file)]),
   ];
   return (await Promise.all(found)).flat().map((message) => ({
@@ -42,4 +43,14 @@ async function ofFile(key: string, path: string): Promise<string[]> {
     () => false,
   );
   return isThere ? [] : [`${key}: there is no folder ${folder}; create it, or choose another`];
+}
+
+async function ofSyslog(path: string): Promise<string[]> {
+  const isThere = await stat(path).then(
+    (found) => found.isSocket(),
+    () => false,
+  );
+  return isThere
+    ? []
+    : [`log.syslog: there is no socket ${path}; start a syslog server, or name where it listens`];
 }

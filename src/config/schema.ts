@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { CAUSES } from "../model/failure.ts";
 import { FORMATS } from "../observe/formats.ts";
+import { FACILITIES, type Facility, HEADERS } from "../observe/syslog/target.ts";
 import { KEY_ALGORITHMS } from "../upstream/tokens/client-key.ts";
 import { TLS_VERSIONS } from "../upstream/transport/tls-options.ts";
 import { duration, size } from "./duration.ts";
@@ -221,6 +222,29 @@ const route = z.strictObject({
   on_failure: onFailure.optional(),
 });
 
+const syslog = z.union([
+  text,
+  z.strictObject({
+    to: text,
+    facility: z.enum(Object.keys(FACILITIES) as [Facility, ...Facility[]]).optional(),
+    app_name: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,48}$/, {
+        error: "expected up to 48 visible characters of ASCII, without a blank",
+      })
+      .optional(),
+    header: z.enum(HEADERS).optional(),
+    tls: z
+      .strictObject({
+        ca: text.optional(),
+        cert: text.optional(),
+        key: text.optional(),
+        server_name: text.optional(),
+      })
+      .optional(),
+  }),
+]);
+
 export const configSchema = z.strictObject({
   listen: z.array(listener).min(1).default(["inet:127.0.0.1:9998"]),
   /** Keys of each service that has them not: defaults.ts puts them there beforehand, and here they are only checked. */
@@ -242,6 +266,7 @@ export const configSchema = z.strictObject({
       level: z.enum(["debug", "info", "warn", "error"]).default("info"),
       format: z.enum(FORMATS).optional(),
       file: text.optional(),
+      syslog: syslog.optional(),
     })
     .prefault({}),
 });
@@ -250,6 +275,7 @@ export type RawConfig = z.output<typeof configSchema>;
 export type RawListener = z.output<typeof listener>;
 export type RawControl = z.output<typeof control>;
 export type RawAdmin = z.output<typeof admin>;
+export type RawSyslog = z.output<typeof syslog>;
 export type RawService = z.output<typeof service>;
 export type RawRoute = z.output<typeof route>;
 export type RawSecret = z.output<typeof secret>;

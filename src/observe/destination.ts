@@ -6,6 +6,7 @@
  * is one gap, and one word about it, and not one for each line.
  */
 import { close, write } from "node:fs";
+import { countDropped, HAND_OVER_TIME, NOTHING_LEFT, type Rest, type Sink } from "./sink.ts";
 
 /** Something that can be written to. */
 export interface Place {
@@ -26,31 +27,14 @@ export interface DestinationOptions {
   readonly gap: (dropped: number) => Buffer;
 }
 
-/** What one destination leaves to the next. */
-interface Rest {
-  readonly lines: readonly Buffer[];
-  readonly dropped: number;
-}
-
-/** Of this process, since it began. */
-let droppedInAll = 0;
-
-/** How many lines this process has dropped since it began, wherever they were to go. */
-export function droppedLines(): number {
-  return droppedInAll;
-}
-
-const NOTHING_LEFT: Rest = { lines: [], dropped: 0 };
 /** Before what failed is tried again, in milliseconds; doubles. */
 const FIRST_PAUSE = 1;
 const LONGEST_PAUSE = 250;
-/** How long a former destination may go on before the next one takes over what it could not write. */
-const HAND_OVER_TIME = 2000;
 
 const NEWLINE = 0x0a;
 const LINE_END = Buffer.from("\n");
 
-export class Destination {
+export class Destination implements Sink {
   readonly #place: Place;
   readonly #options: DestinationOptions;
   /** Whole lines that wait, from `#first` on. */
@@ -88,16 +72,15 @@ export class Destination {
     if (this.#isDropping) {
       const lost = count(lines);
       this.#dropped += lost;
-      droppedInAll += lost;
+      countDropped(lost);
     } else {
       this.#push(lines);
     }
     this.#next();
   }
 
-  /** Begins when `former` has written what it had, or could not within two seconds: then with what it has left. */
-  follow(former: Destination): void {
-    this.#former = former.#leave(HAND_OVER_TIME).then(({ lines, dropped }) => {
+  follow(former: Sink): void {
+    this.#former = former.leave(HAND_OVER_TIME).then(({ lines, dropped }) => {
       this.#former = null;
       const own = this.#queue.slice(this.#first);
       this.#first = 0;
@@ -111,12 +94,11 @@ export class Destination {
     });
   }
 
-  /** Resolves when all is written, when nobody will read it, or when so many milliseconds have passed; then it is over. */
   async end(time: number): Promise<void> {
-    await this.#leave(time);
+    await this.leave(time);
   }
 
-  async #leave(time: number): Promise<Rest> {
+  async leave(time: number): Promise<Rest> {
     if (this.#isEnded) return NOTHING_LEFT;
     await this.#idle(time);
     if (this.#isEnded) return NOTHING_LEFT;

@@ -15,7 +15,11 @@ import { Destination, type Place } from "./destination.ts";
 import { type LogFormat, lineFormat } from "./formats.ts";
 import { Gatherer } from "./gatherer.ts";
 import { ATOMIC_WRITE, withinLimit } from "./line-limit.ts";
+import type { Sink } from "./sink.ts";
 import { openWithoutBlocking } from "./standard-streams.ts";
+import { messageMaker } from "./syslog/message.ts";
+import { SyslogSink } from "./syslog/syslog-sink.ts";
+import { nameOf, type SyslogTarget } from "./syslog/target.ts";
 
 /** What the rooms may do with the log: fields first, then the message. */
 export interface Log {
@@ -44,9 +48,11 @@ export interface LogOptions {
   readonly format?: LogFormat | undefined;
   /** A file instead of standard output. */
   readonly file?: string | undefined;
+  /** Syslog instead of both. */
+  readonly syslog?: SyslogTarget | undefined;
   /** The descriptor of standard output, where it is another than 1. */
   readonly output?: number;
-  /** Standard output is somebody's connection (`serve --stdio`): without a file, nothing is logged. */
+  /** Standard output is somebody's connection (`serve --stdio`): without a file or syslog, nothing is logged. */
   readonly quiet?: boolean;
   /** Other processes write to the same place: lines must never mix. */
   readonly shared?: boolean;
@@ -78,7 +84,7 @@ export interface OpenLog {
   /** Writes what still waits, for so many milliseconds at most. After 0 it is as if it had never been opened. */
   end(time: number): Promise<void>;
   /** Null where nothing is written at all. */
-  readonly destination: Destination | null;
+  readonly destination: Sink | null;
   /** Lines that were gathered are on their way. */
   flush(): void;
 }
@@ -90,10 +96,11 @@ export interface OpenLog {
  * @throws Error that names the file, when it cannot be opened
  */
 export function openLog(options: LogOptions, mask: (line: string) => string): OpenLog {
+  if (options.syslog !== undefined) return openSyslog(options, options.syslog, mask);
   if (options.quiet && options.file === undefined) return SILENT;
   const format = formatOf(options);
   const piece = options.shared ? ATOMIC_WRITE : GATHERED;
-  const base = options.worker === undefined ? null : { worker: options.worker };
+  const base = baseOf(options);
   const destination = new Destination(openPlace(options), {
     most: MAX_WAITING,
     piece,
@@ -104,20 +111,75 @@ export function openLog(options: LogOptions, mask: (line: string) => string): Op
     destination.write(lines),
   );
   const write = lineWriter(gatherer, options, format, mask);
+  return openedLog(options, write, destination, () => gatherer.flush());
+}
+
+function openedLog(
+  options: LogOptions,
+  write: (line: string) => void,
+  destination: Sink,
+  flush: () => void,
+): OpenLog {
+  const base = baseOf(options);
   return {
     logger: pino({ ...LINE_FORMAT, base, level: options.level }, { write: (line) => write(safeJson(line)) }),
     write,
     destination,
-    flush: () => gatherer.flush(),
+    flush,
     follow: (former) => {
       former.flush();
       if (former.destination !== null) destination.follow(former.destination);
     },
     end: (time) => {
-      gatherer.flush();
+      flush();
       return destination.end(time);
     },
   };
+}
+
+/** Each line is a message of its own there, made when it is sent. */
+function openSyslog(options: LogOptions, target: SyslogTarget, mask: (line: string) => string): OpenLog {
+  const format = options.format ?? "json";
+  const base = baseOf(options);
+  const sink = new SyslogSink(target.place, {
+    most: MAX_WAITING,
+    message: messageMaker(target, {
+      format: lineFormat(format, false),
+      growth: ATOMIC_WRITE / ATOMIC[format],
+      asLine,
+    }),
+    gap: (dropped) => gapLine(dropped, base),
+    again: (since) => {
+      const msg = `syslog at ${nameOf(target.place)} takes lines again`;
+      return `{"level":"info"${isoTime()},${JSON.stringify({ ...base, since, msg }).slice(1)}\n`;
+    },
+    onGone: (problem) => complain(options, problem),
+  });
+  return openedLog(
+    options,
+    (line) => sink.write(mask(line)),
+    sink,
+    () => {},
+  );
+}
+
+/** Where syslog is gone, standard error is the one place left; under spawn(8) that is somebody's connection. */
+function complain(options: LogOptions, problem: string): void {
+  if (options.quiet) return;
+  const msg =
+    `log.syslog: ${problem}; lines wait in memory (16 MB at most) while it is tried again, those beyond are dropped; ` +
+    "see whether the syslog server runs, and log.syslog in the configuration";
+  const line = `{"level":"error"${isoTime()},${JSON.stringify({ ...baseOf(options), msg }).slice(1)}\n`;
+  const errors = new Destination(
+    { fd: STANDARD_ERROR, own: false },
+    { most: GATHERED, piece: ATOMIC_WRITE, gap: () => Buffer.alloc(0) },
+  );
+  errors.write(Buffer.from(safeJson(line)));
+  void errors.end(LAST_LINES);
+}
+
+function baseOf({ worker }: LogOptions): object | null {
+  return worker === undefined ? null : { worker };
 }
 
 const SILENT: OpenLog = {
@@ -172,6 +234,7 @@ export class ServiceLog implements LineLog {
 }
 
 const STANDARD_OUTPUT = 1;
+const STANDARD_ERROR = 2;
 
 function formatIn({ format, file, output = STANDARD_OUTPUT }: LogOptions): LogFormat {
   return format ?? (file === undefined && isatty(output) ? "pretty" : "json");

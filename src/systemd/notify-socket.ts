@@ -1,9 +1,9 @@
 /**
- * The datagram socket on which the service manager is told how the service is (sd_notify(3)).
- *
- * Node.js has no unix datagram sockets: they come from a package with a compiled part, loaded where there is somebody to
- * tell. Where it is absent, or does not load, the bridge runs all the same.
+ * The socket on which the service manager is told how the service is (sd_notify(3)). Where the package that it takes is
+ * absent, or does not load, the bridge runs all the same.
  */
+import { openUnixDatagrams } from "../observe/unix-datagrams.ts";
+
 export interface NotifySocket {
   /** Sends a message of lines `NAME=value`. Never waits; what cannot be sent is told to `onError` of `openNotifySocket`. */
   send(lines: readonly string[]): void;
@@ -23,29 +23,18 @@ export async function openNotifySocket(
   if (!address.startsWith("/")) {
     return { problem: `NOTIFY_SOCKET=${address} is no path; only a socket in the file system can be told` };
   }
-  try {
-    const { DgramSocket } = await import("node-unix-socket");
-    const socket = new DgramSocket();
-    socket.on("error", (error: Error) => onError(error.message));
+  const socket = await openUnixDatagrams(onError);
+  if ("problem" in socket) {
     return {
-      send: (lines) => {
-        const message = Buffer.from(lines.join("\n"));
-        try {
-          socket.sendTo(message, 0, message.length, address, (error) => {
-            if (error) onError(error.message);
-          });
-        } catch (error) {
-          onError((error as Error).message);
-        }
-      },
-      close: () => socket.close(),
-    };
-  } catch (error) {
-    const [detail] = (error as Error).message.split("\n");
-    return {
-      problem:
-        `the package node-unix-socket cannot be loaded (${detail}): install pfxbridge again without ` +
-        "--omit=optional, or set Type=exec and WatchdogSec=0 in the unit, which waits for READY=1 in vain",
+      problem: `${socket.problem}, or set Type=exec and WatchdogSec=0 in the unit, which waits for READY=1 in vain`,
     };
   }
+  return {
+    send: (lines) => {
+      socket.send(Buffer.from(lines.join("\n")), address, (problem) => {
+        if (problem !== undefined) onError(problem);
+      });
+    },
+    close: () => socket.close(),
+  };
 }

@@ -143,6 +143,18 @@ log: { level: debug, format: pretty, file: bridge.log }
     });
   });
 
+  it.each([
+    ["local", { kind: "unix", path: "/dev/log" }, "bsd"],
+    ["unix:/run/log", { kind: "unix", path: "/run/log" }, "bsd"],
+    ["udp://loghost", { kind: "udp", host: "loghost", port: 514 }, "rfc5424"],
+    ["tcp://[::1]:1514", { kind: "tcp", host: "::1", port: 1514 }, "rfc5424"],
+    ["tls://loghost", { kind: "tls", host: "loghost", port: 6514, tls: {} }, "rfc5424"],
+  ])("finds syslog at %s", async (to, place, header) => {
+    const defaults = { facility: "mail", appName: "pfxbridge", header };
+    const { log } = await read(`routes: [{ action: DUNNO }]\nlog: { syslog: "${to}" }`);
+    expect(log.syslog).toEqual({ place, ...defaults });
+  });
+
   it("has its conditions compiled", async () => {
     const { routes } = await read(text);
     const attributes = new Map([["protocol_state", "VRFY"]]);

@@ -268,6 +268,38 @@ describe("a mistake in the configuration is an error with line and column", () =
       '2:15: error: expected "debug", "info", "warn" or "error", got "verbose"',
     ],
     [
+      "two places for the log",
+      `${CORP}log: { file: a, syslog: local }`,
+      '2:17: error: lines go to one place: leave out "file", or "syslog"',
+    ],
+    [
+      "a readable line for syslog",
+      `${CORP}log: { format: pretty, syslog: local }`,
+      "2:16: error: pretty is not for syslog; json and logfmt are",
+    ],
+    ...["loghost", "udp:/loghost", "tcp://loghost:70000", "tls://user@loghost", "https://loghost"].map(
+      (to): [string, string, string] => [
+        `syslog at ${to}`,
+        `${CORP}log: { syslog: "${to}" }`,
+        "2:16: error: expected local, unix:PATH, udp://HOST, tcp://HOST or tls://HOST, with :PORT",
+      ],
+    ),
+    [
+      "TLS for syslog without TLS",
+      `${CORP}log: { syslog: { to: "udp://127.0.0.1", tls: { ca: token } } }`,
+      '2:41: error: "tls" is of use only where "to" is tls://HOST',
+    ],
+    [
+      "a CA for syslog that is none",
+      `${CORP}log: { syslog: { to: "tls://loghost", tls: { ca: token } } }`,
+      "2:50: error: no certificate in PEM",
+    ],
+    [
+      "an unknown facility",
+      `${CORP}log: { syslog: { to: local, facility: mial } }`,
+      '2:39: error: expected "user", "mail", "daemon"',
+    ],
+    [
       "a name that is no name",
       "services: { 'a b': { url: https://a.example } }",
       "1:13: error: the name of a service is made of",

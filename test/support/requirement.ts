@@ -65,6 +65,10 @@ const REQUIREMENTS = {
     isMet: () => runs("strace", ["-o", "/dev/null", "true"]),
     remedy: "need strace: apt-get install -y strace",
   },
+  rsyslog: {
+    isMet: () => runs("rsyslogd", ["-v"]) && existsSync(rsyslogModule("lmnsd_gtls")),
+    remedy: "need rsyslog with TLS: apt-get install -y rsyslog rsyslog-gnutls",
+  },
   systemd: {
     isMet: () => runs("systemd-analyze", ["--version"]) && runs("systemd-socket-activate", ["--version"]),
     remedy: "need systemd's own tools: apt-get install -y systemd",
@@ -81,6 +85,11 @@ const REQUIREMENTS = {
       "need root, debhelper and lintian: apt-get install -y debhelper dpkg-dev lintian, and run the tests as root",
   },
 } satisfies Record<string, Requirement>;
+
+function rsyslogModule(name: string): string {
+  const folders = ["x86_64-linux-gnu", "aarch64-linux-gnu"].map((machine) => `/usr/lib/${machine}/rsyslog`);
+  return folders.map((folder) => `${folder}/${name}.so`).find((file) => existsSync(file)) ?? "";
+}
 
 /**
  * Whether the tests called `tests` must be skipped, for want of what they need.
