@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Tests that start the built program, real servers or processes, or that take their time. */
 const WHOLE = [
-  "test/{attack,bench,commands,deploy,e2e,support}/**",
+  "test/{attack,bench,commands,deploy,doctor,e2e,support}/**",
   "test/cache/stores/**",
   "test/control/server.test.ts",
   "test/decision/{deadline,on-failure,stress}.test.ts",

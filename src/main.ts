@@ -24,6 +24,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "make one decision and explain it step by step",
     load: async () => (await import("./commands/try.ts")).tryOut,
   },
+  doctor: {
+    summary: "what is amiss between Postfix, the bridge and its services",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
   import: {
     summary: "write a mapping to start from, from a WSDL or an OpenAPI document",
     load: async () => (await import("./commands/import.ts")).importDescription,

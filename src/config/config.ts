@@ -46,6 +46,8 @@ export interface ListenerConfig {
   readonly mode?: number;
   readonly owner?: string;
   readonly group?: string;
+  /** It is meant that others than this machine can reach it. */
+  readonly strangers?: true;
 }
 
 /** Where commands reach the running bridge. */

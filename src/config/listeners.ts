@@ -46,6 +46,7 @@ export function readListeners(raw: readonly RawListener[], report: Report): read
       ...(mode !== undefined && { mode: Number.parseInt(mode, 8) }),
       ...(owner !== undefined && { owner }),
       ...(group !== undefined && { group }),
+      ...(strangers && { strangers }),
     });
   }
   return listeners;

@@ -13,7 +13,7 @@ const KEPT_BACK = 64;
 const LEAST = 128;
 
 /** The limit, from `Max open files` of proc(5); infinite where the system has none, or doesn't say. */
-function openFiles(file = "/proc/self/limits"): number {
+export function openFiles(file = "/proc/self/limits"): number {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
