@@ -11,6 +11,7 @@ import { LATE, within } from "../time/within.ts";
 import { failureOf } from "../upstream/transport/errors.ts";
 import { systemResolver } from "../upstream/transport/resolver.ts";
 import { readTlsFiles } from "../upstream/transport/tls-files.ts";
+import { termsOf } from "../upstream/upstream.ts";
 import { amiss, type Finding, note, well } from "./finding.ts";
 
 /** With fewer days left a certificate should have been renewed. */
@@ -26,7 +27,14 @@ async function checkUrl(service: ServiceConfig, url: URL): Promise<Finding[]> {
   const about = `service ${service.name}`;
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const shown = url.origin;
-  const progress = { url: shown, hostname, replyBegun: false, status: 0, received: 0 };
+  const progress = {
+    url: shown,
+    hostname,
+    replyBegun: false,
+    status: 0,
+    received: 0,
+    tls: url.protocol === "https:" ? termsOf(service.tls) : null,
+  };
   const failed = (error: unknown) => amiss(about, failureOf(error, progress).detail);
   const found: Finding[] = [];
   try {
@@ -129,6 +137,7 @@ function certificateFindings(socket: TLSSocket, name: string, about: string, sho
     replyBegun: false,
     status: 0,
     received: 0,
+    tls: null,
   });
   found.push(amiss(about, failure.detail));
   return found;

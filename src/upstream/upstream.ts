@@ -135,7 +135,8 @@ interface Shared {
   readonly events: UpstreamEvents;
 }
 
-function termsOf({ minVersion = "TLSv1.2", legacy = false, cert, pkcs12 }: TlsOptions): TlsTerms {
+/** What a failure of TLS is told by. */
+export function termsOf({ minVersion = "TLSv1.2", legacy = false, cert, pkcs12 }: TlsOptions): TlsTerms {
   const certificate = cert !== undefined ? "tls.cert" : pkcs12 !== undefined ? "tls.pkcs12" : null;
   return { minVersion, legacy, certificate };
 }
