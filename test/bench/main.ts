@@ -17,6 +17,7 @@ import { cost } from "./lines/cost.ts";
 import { hostile } from "./lines/hostile.ts";
 import { idle } from "./lines/idle.ts";
 import { latency } from "./lines/latency.ts";
+import { metrics } from "./lines/metrics.ts";
 import { overload } from "./lines/overload.ts";
 import { remembered } from "./lines/remembered.ts";
 import { start } from "./lines/start.ts";
@@ -32,6 +33,7 @@ const LINES: readonly Line[] = [
   http2,
   remembered,
   latency,
+  metrics,
   cost,
   idle,
   blackhole,

@@ -69,6 +69,10 @@ const REQUIREMENTS = {
     isMet: () => runs("rsyslogd", ["-v"]) && existsSync(rsyslogModule("lmnsd_gtls")),
     remedy: "need rsyslog with TLS: apt-get install -y rsyslog rsyslog-gnutls",
   },
+  prometheus: {
+    isMet: () => runs("prometheus", ["--version"]) && runs("promtool", ["--version"]),
+    remedy: "need Prometheus: apt-get install -y --no-install-recommends prometheus",
+  },
   systemd: {
     isMet: () => runs("systemd-analyze", ["--version"]) && runs("systemd-socket-activate", ["--version"]),
     remedy: "need systemd's own tools: apt-get install -y systemd",
