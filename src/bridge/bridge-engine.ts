@@ -19,6 +19,7 @@ import { processFigures } from "./process-figures.ts";
 import { serviceStatus } from "./service-status.ts";
 import type { EngineStatus } from "./status.ts";
 import { StoreLog } from "./store-log.ts";
+import type { Tracer } from "./tracer.ts";
 
 /** Where requests come from. */
 export interface Reception {
@@ -38,6 +39,7 @@ export class BridgeEngine implements Engine {
   readonly #activity = new Activity();
   readonly #stores: StorePool;
   #reception: Reception | null = null;
+  #tracer: Tracer | null = null;
   #bridge: Bridge | null = null;
   #mask: (text: string) => string = (text) => text;
   #configs: readonly ServiceConfig[] = [];
@@ -61,6 +63,11 @@ export class BridgeEngine implements Engine {
     return this.#bridge?.answer ?? this.#answerWhenReady;
   }
 
+  /** Configurations that are prepared from now on tell it of their decisions. */
+  trace(tracer: Tracer | null): void {
+    this.#tracer = tracer;
+  }
+
   /** From now on requests come from there. */
   receive(reception: Reception): void {
     this.#reception = reception;
@@ -72,6 +79,7 @@ export class BridgeEngine implements Engine {
       offline: this.#offline,
       activity: this.#activity,
       stores: this.#stores,
+      tracer: this.#tracer,
     });
     return { use: async () => this.#use(next, config), discard: () => void next.close() };
   }

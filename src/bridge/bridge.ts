@@ -20,10 +20,13 @@ import { Activity } from "./activity.ts";
 import { OfflineSwitch } from "./offline.ts";
 import { closeService, openService } from "./open-service.ts";
 import { Outages } from "./outages.ts";
+import type { DecisionTrace, Tracer } from "./tracer.ts";
 
 export interface BridgeOptions {
   /** Whose calls are not made for now; without it the configuration alone says so. */
   readonly offline?: OfflineSwitch;
+  /** Hears how decisions come about. */
+  readonly tracer?: Tracer | null;
   /** Told of each decision. */
   readonly activity?: Activity;
   /** Where remembered decisions are; they outlive a reload. */
@@ -50,6 +53,7 @@ export class Bridge {
   readonly #log: LineLog;
   readonly #activity: Activity;
   readonly #outages: Outages;
+  readonly #tracer: Tracer | null;
 
   private constructor(
     policy: Policy,
@@ -58,6 +62,7 @@ export class Bridge {
     log: LineLog,
     activity: Activity,
     outages: Outages,
+    tracer: Tracer | null,
   ) {
     this.services = services;
     this.#policy = policy;
@@ -65,6 +70,7 @@ export class Bridge {
     this.#log = log;
     this.#activity = activity;
     this.#outages = outages;
+    this.#tracer = tracer;
   }
 
   /**
@@ -77,6 +83,7 @@ export class Bridge {
       offline = new OfflineSwitch(config.offline),
       activity = new Activity(),
       stores = new StorePool(log),
+      tracer = null,
     } = options;
     const outages = new Outages(log);
     const services = new Map<string, Service>();
@@ -96,19 +103,24 @@ export class Bridge {
       const service = services.get(target.service)!;
       return { number, when, target: { service, onFailure: target.onFailure } };
     });
-    return new Bridge({ routes }, config.mask, [...services.values()], log, activity, outages);
+    return new Bridge({ routes }, config.mask, [...services.values()], log, activity, outages, tracer);
   }
 
   /** Answers a request: the action, or null to close the connection without a reply. Bound, to be handed to listeners. */
   readonly answer = (request: PolicyRequest): MaybePromise<string | null> =>
-    after(decide(this.#policy, request), (decision) => {
+    this.#tracer === null ? this.#answer(request) : this.#answer(request, this.#tracer.begin(request));
+
+  #answer(request: PolicyRequest, trace?: DecisionTrace): MaybePromise<string | null> {
+    return after(decide(this.#policy, request, trace), (decision) => {
       const masked = this.#masked(decision);
+      trace?.end(masked);
       const took = performance.now() - request.startedAt;
       this.#activity.record(masked, request.time, took);
       this.#outages.note(masked);
       logDecision(this.#log, request, masked, took);
       return masked.action;
     });
+  }
 
   /** A service may echo what it was sent, credentials included. */
   #masked(decision: Decision): Decision {

@@ -6,11 +6,14 @@ import { SecretFile } from "../config/secret-file.ts";
 import type { Log } from "../observe/log.ts";
 import type { Authenticator } from "../upstream/auth.ts";
 import type { AttemptMeter } from "../upstream/meter.ts";
+import { samplingOf } from "../upstream/trace-context.ts";
 import { Upstream } from "../upstream/upstream.ts";
 import { VERSION } from "../version.ts";
 import { circuitLog } from "./base-options.ts";
 import { sealOf } from "./open-auth.ts";
 import type { Outage } from "./outages.ts";
+
+const SAMPLING = samplingOf(process.env);
 
 /** @throws Error that says which file of `tls` cannot be used */
 export function openUpstream(
@@ -33,6 +36,7 @@ export function openUpstream(
       seal: sealOf(service),
       meter,
       proxy: (url) => proxyFor(service.proxies, url),
+      sampling: service.traceparent ? SAMPLING : null,
       userAgent: `pfxbridge/${VERSION}`,
     },
     {

@@ -31,6 +31,7 @@ import { type StdioConnection, serveStdio } from "../postfix/stdio.ts";
 import { keepingContents } from "../source/contents.ts";
 import { ProblemError } from "../source/problem.ts";
 import { ServiceManager } from "../systemd/service-manager.ts";
+import { openTelemetry, type Telemetry } from "../telemetry/telemetry.ts";
 import { within } from "../time/within.ts";
 import { VERSION } from "../version.ts";
 import { OwnFigures } from "./own-figures.ts";
@@ -86,6 +87,7 @@ class Daemon {
   readonly #control = new ControlEndpoint(this.#log);
   readonly #own = new OwnFigures();
   #admin: AdminEndpoint | null = null;
+  #telemetry: Telemetry | null = null;
   /** Between the first and the last request that is taken. */
   #isReady = false;
   #stdio: StdioConnection | null = null;
@@ -155,6 +157,7 @@ class Daemon {
     this.#offline.configure(config.offline);
     await this.#control.restore(this.#controlled(engine));
     try {
+      await this.#openTelemetry(engine);
       await this.#use(await engine.prepare(config, contents), config);
     } catch (error) {
       // Told to end before it began.
@@ -208,6 +211,13 @@ class Daemon {
       reload: async () =>
         (await this.#reloadInTurn()) ?? { problem: "the bridge is ending: nothing is loaded any more" },
     };
+  }
+
+  /** Once for the life of the process, as the environment is; where workers answer they tell of decisions. */
+  async #openTelemetry(engine: Engine): Promise<void> {
+    if (this.#options.stdio) return;
+    this.#telemetry = await openTelemetry(this.#log, VERSION, this.#seen(engine).figures);
+    if (engine instanceof BridgeEngine) engine.trace(this.#telemetry.tracer);
   }
 
   /** What the admin endpoint shows, whatever the configuration in use. */
@@ -347,7 +357,7 @@ class Daemon {
       this.#running?.listeners.close(grace),
       this.#stdio && within(grace, this.#stdio.ended),
     ]);
-    await this.#running?.engine.close(grace);
+    await Promise.all([this.#running?.engine.close(grace), this.#telemetry?.close()]);
     await Promise.all([this.#control.close(), this.#admin?.close()]);
     this.#log.info({}, "stopped");
     await this.#log.end();

@@ -108,6 +108,8 @@ export interface ServiceConfig {
   /** Calls at once on a connection of HTTP/1.1. */
   readonly pipelining: number;
   readonly http2: boolean;
+  /** Whether each call says what trace it belongs to. */
+  readonly traceparent: boolean;
   readonly maxReplySize: number;
   readonly maxConnectionAge: number;
   readonly onFailure: OnFailure;

@@ -141,6 +141,7 @@ const service = z.strictObject({
     .default("client_address"),
   pipelining: whole(1, 100).default(1),
   http2: z.boolean().default(false),
+  traceparent: z.boolean().default(true),
   max_reply_size: size().default(1024 * 1024),
   max_xml_size: size().default(64 * 1024),
   max_json_size: size().default(256 * 1024),

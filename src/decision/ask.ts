@@ -20,7 +20,7 @@ import type { Decision, Source, Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 import { after, type MaybePromise } from "../model/maybe-promise.ts";
-import type { PolicyRequest } from "../model/request.ts";
+import { attribute, type PolicyRequest } from "../model/request.ts";
 import { Deadline } from "../time/deadline.ts";
 import type { Asker } from "../upstream/asker.ts";
 import type { CallResult } from "../upstream/call.ts";
@@ -216,6 +216,7 @@ export class Asking implements Asker {
     return caller.call({
       request: call,
       id: this.#request.id,
+      instance: attribute(this.#request, "instance"),
       deadline: this.#deadline,
       interpret: this.#interpret,
       asker: this,

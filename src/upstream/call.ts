@@ -21,6 +21,7 @@ import type { Trace, UpstreamOptions } from "./options.ts";
 import { type Retried, type RetryOptions, retry } from "./retry.ts";
 import { isRetryable, retryAfter } from "./retryable.ts";
 import { unsendable, withQuery } from "./target.ts";
+import { type Sampling, spanId, traceId, traceparent } from "./trace-context.ts";
 import { messageOf, ownTrouble } from "./transport/errors.ts";
 
 /** One URL of a service. */
@@ -41,6 +42,8 @@ export interface CallContext {
   readonly seal: UpstreamOptions["seal"];
   readonly retry: RetryOptions;
   readonly meter: AttemptMeter;
+  /** Whether a trace is recorded; null: calls say nothing of one. */
+  readonly sampling: Sampling | null;
 }
 
 /** What a service is to be asked. */
@@ -48,6 +51,8 @@ export interface Question<T extends object> {
   readonly request: UpstreamRequest;
   /** Sent as X-Request-ID with each attempt. */
   readonly id: string;
+  /** The `instance` of the message that it is about, whose requests share a trace; none, or left out: it is a trace of its own. */
+  readonly instance?: string;
   readonly deadline: Deadline;
   /**
    * Says of a complete reply whether it is an answer. Failures that speak of the service's condition (http_5xx, and http_4xx
@@ -189,7 +194,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const headers = isFailure(request)
       ? request
       : (unsendable(request) ??
-        this.#context.headers.assemble(request.headers, this.#question.id, credentials));
+        this.#context.headers.assemble(request.headers, this.#question.id, credentials, this.#traceparent()));
     if (!Array.isArray(headers) || isFailure(request)) {
       this.#endAttempt(headers as Failure);
       return;
@@ -198,6 +203,14 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const slot = this.#context.limiter.acquire(this.#subject, this.deadline);
     if (slot instanceof Promise) slot.then((granted) => this.#admit(granted, headers, true));
     else this.#admit(slot, headers, false);
+  }
+
+  #traceparent(): string {
+    const { sampling } = this.#context;
+    if (sampling === null) return "";
+    const { instance = "", id } = this.#question;
+    const trace = traceId(instance, id);
+    return traceparent(trace, spanId(id, this.#attempts + 1), sampling(trace));
   }
 
   #admit(granted: boolean, headers: string[], waited: boolean): void {

@@ -9,12 +9,15 @@ import { isHeaderName, isHeaderValue, isReservedHeader, textOfWire, wireValue } 
 import type { AuthHeaders } from "./auth.ts";
 
 const REQUEST_ID = "x-request-id";
+const TRACE = "traceparent";
 /** A module may make up names without end. */
 const MOST_KNOWN = 100;
 
 export class CallHeaders {
   readonly #flat: readonly string[];
   readonly #authNames: ReadonlySet<string>;
+  /** The last before the request's id: what a call says of its trace, unless the service has a fixed one. */
+  readonly #isTraced: boolean;
   /** Where the value of a fixed header stands, by its name. */
   readonly #positions: ReadonlyMap<string, number>;
   /** Names that were found to be the mapping's to set; it has the same ones in each call. */
@@ -23,9 +26,15 @@ export class CallHeaders {
   /**
    * @param fixed the service's own, secrets revealed
    * @param authNames in lower case
+   * @param traced whether each call says what trace it belongs to
    * @throws Error that names the header that cannot be sent
    */
-  constructor(userAgent: string, fixed: Readonly<Record<string, string>>, authNames: readonly string[]) {
+  constructor(
+    userAgent: string,
+    fixed: Readonly<Record<string, string>>,
+    authNames: readonly string[],
+    traced = false,
+  ) {
     const all = new Map([
       ["user-agent", userAgent],
       ["accept", "application/json, application/soap+xml, application/xml, text/xml, */*;q=0.1"],
@@ -39,15 +48,23 @@ export class CallHeaders {
       if (!isHeaderValue(text)) throw new Error(`the value of the header ${name} holds a control character`);
       all.set(lower, wireValue(text));
     }
+    this.#isTraced = traced && !all.has(TRACE);
+    if (this.#isTraced) all.set(TRACE, "");
     this.#flat = [...all, [REQUEST_ID, ""]].flat();
     this.#positions = new Map([...all.keys()].map((name, n) => [name, 2 * n + 1]));
     this.#authNames = new Set(authNames);
   }
 
   /** Names and values in turn, as undici takes them; or why a call cannot bear the mapping's. */
-  assemble(own: Readonly<Record<string, string>>, requestId: string, auth: AuthHeaders): string[] | Failure {
+  assemble(
+    own: Readonly<Record<string, string>>,
+    requestId: string,
+    auth: AuthHeaders,
+    traceparent = "",
+  ): string[] | Failure {
     const headers = this.#flat.slice();
     headers[headers.length - 1] = requestId;
+    if (this.#isTraced) headers[headers.length - 3] = traceparent;
     for (const name in own) {
       const problem = this.#known.has(name) ? null : this.#problemWith(name);
       if (problem !== null) return refused(name, problem);

@@ -7,6 +7,7 @@ import type { DiscoveryReport } from "./discovery.ts";
 import type { BreakerOptions, CircuitState } from "./limits/circuit.ts";
 import type { AttemptMeter } from "./meter.ts";
 import type { RetryOptions } from "./retry.ts";
+import type { Sampling } from "./trace-context.ts";
 import type { HttpProxy } from "./transport/proxy.ts";
 import type { Resolver } from "./transport/resolver.ts";
 import type { TlsOptions } from "./transport/tls-options.ts";
@@ -40,6 +41,8 @@ export interface UpstreamOptions {
   readonly http2?: boolean;
   /** What knows the addresses of names. Default: what the process knows. */
   readonly resolver?: Resolver;
+  /** Which traces are recorded, as each call says; null, or left out: calls say nothing of a trace. */
+  readonly sampling?: Sampling | null;
   /** Told how each attempt ends. */
   readonly meter?: AttemptMeter;
   /** As in `pfxbridge/1.0`. */

@@ -51,7 +51,9 @@ export class Upstream {
       ? new TlsFiles(options.tls, (ok, detail) => this.#reloaded(ok, detail, events))
       : null;
     const resolver = options.resolver ?? systemResolver;
-    const headers = new CallHeaders(options.userAgent, options.headers, options.authenticator.headerNames);
+    const { sampling = null } = options;
+    const { headerNames } = options.authenticator;
+    const headers = new CallHeaders(options.userAgent, options.headers, headerNames, sampling !== null);
     this.#discoveryTls = tlsForDiscovery(options);
     const shared = { options, resolver, tls: this.#tls, discoveryTls: this.#discoveryTls, headers, events };
     this.#endpoints = options.urls.map((url) => endpointOf(url, shared));
@@ -64,6 +66,7 @@ export class Upstream {
       seal: options.seal,
       retry: options.retry,
       meter: options.meter ?? new AttemptMeter(),
+      sampling,
     };
   }
 

@@ -15,6 +15,8 @@ import { logWhatIsPrinted } from "../observe/printed.ts";
 import { SUPERVISORS_OUTPUT } from "../observe/standard-streams.ts";
 import { fromContents } from "../source/contents.ts";
 import { ProblemError } from "../source/problem.ts";
+import { openTelemetry, type Telemetry } from "../telemetry/telemetry.ts";
+import { VERSION } from "../version.ts";
 import type { Call, FromWorker, HandedOver, Loading, Method, ToWorker, WorkerCalls } from "./messages.ts";
 import { ReceivedConnections } from "./received-connections.ts";
 import { shareOf } from "./share.ts";
@@ -25,6 +27,8 @@ type Handlers = {
 
 /** Ended connections are told of together, after so many milliseconds. */
 const TELL_EVERY = 50;
+/** That spans may take to be sent at the end, in milliseconds; the supervisor waits no longer than END_TIME. */
+const TELEMETRY_TIME = 400;
 /** An export goes in pieces of about so many characters. */
 const PIECE = 256 * 1024;
 
@@ -44,6 +48,8 @@ class Worker {
   /** Opens the log of the configuration in use once more. */
   #reopen: (() => OpenLog) | null = null;
   #isLogging = false;
+  /** Traces alone: figures are the supervisor's. */
+  #telemetry: Telemetry | null = null;
   /** Of any configuration whose decisions may still be under way, in milliseconds. */
   #longestDeadline = 0;
   /** Among the workers, from 1. */
@@ -161,6 +167,8 @@ class Worker {
         // What a module says while it is imported is to be found in the log.
         this.#log.use(reopen());
       }
+      this.#telemetry ??= await openTelemetry(this.#log, VERSION);
+      this.#engine.trace(this.#telemetry.tracer);
       this.#prepared = { bridge: await this.#engine.prepare(config), log, reopen };
     } catch (error) {
       void log.end(0);
@@ -230,7 +238,7 @@ class Worker {
     if (this.#stopping) return;
     this.#stopping = true;
     await this.#connections.close(graceMs);
-    await this.#engine.close();
+    await Promise.all([this.#engine.close(), this.#telemetry?.close(TELEMETRY_TIME)]);
     await this.#log.end();
     this.#end();
   }

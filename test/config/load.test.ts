@@ -53,6 +53,7 @@ describe("what is not said", () => {
       fair: "client_address",
       pipelining: 1,
       http2: false,
+      traceparent: true,
       maxReplySize: 1024 * 1024,
       maxConnectionAge: 300_000,
       onFailure: FAIL_CLOSED,
