@@ -77,10 +77,13 @@ describe("a bridge that is watched", () => {
     await files.write("pfxbridge.yaml", { ...config, admin: `inet:127.0.0.1:${next}` });
     program.child.kill("SIGHUP");
     await program.logged({ msg: "configuration loaded again" });
-    await vi.waitFor(async () =>
-      expect(sample((await get(next, "/metrics")).text, "pfxbridge_last_reload_successful")).toBe(1),
+    // What was put together a moment ago is used by all who ask.
+    await vi.waitFor(
+      async () =>
+        expect(sample((await get(next, "/metrics")).text, "pfxbridge_last_reload_successful")).toBe(1),
+      5_000,
     );
-    await vi.waitFor(() => expect(get(admin, "/healthz")).rejects.toThrow());
+    await vi.waitFor(() => expect(get(admin, "/healthz")).rejects.toThrow(), 5_000);
   });
 
   it("does not start where its address is in use, and says what to do", async () => {
