@@ -33,7 +33,7 @@ async function bridgeWith(again: string, ttl: string, deadline = "400ms") {
 }
 
 const NEVER = "return new Promise(() => {});";
-const SOON = "await new Promise((resolve) => setTimeout(resolve, 15)); return 'DUNNO';";
+const SOON = "await new Promise((resolve) => setTimeout(resolve, 5)); return 'DUNNO';";
 
 describe("a module that reads a remembered reply", () => {
   it.each([
