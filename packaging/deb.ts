@@ -79,7 +79,7 @@ function build(): void {
 /** The command, its mappings and the modules that it loads: /usr/lib/pfxbridge. */
 function gatherCommand(): void {
   const lib = join(STAGE, "lib");
-  const own = (files as string[]).filter((file) => !/^(dist\/share|deploy|\w+\.md)/.test(file));
+  const own = (files as string[]).filter((file) => !/^(!|dist\/share|deploy|\w+\.md)/.test(file));
   for (const file of ["package.json", ...own]) copy(join(ROOT, file), join(lib, file));
   const main = join(lib, "dist/main.js");
   writeFileSync(main, readFileSync(main, "utf8").replace(/^#!.*/, "#!/usr/bin/node"));

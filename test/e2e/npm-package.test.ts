@@ -46,7 +46,7 @@ describe("a checkout where nothing is installed", () => {
     const { status, said } = npm("ci", "--omit=dev", "--no-audit", "--no-fund");
     expect(said).toContain("nothing is built, since that takes the development dependencies: npm ci");
     expect(status).toBe(0);
-  });
+  }, 120_000);
 });
 
 describe.skipIf(isMissing("root", "tests of the npm package, installed as another user,"))(
