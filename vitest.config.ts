@@ -10,7 +10,7 @@ const WHOLE = [
   "test/packaging/completions.test.ts",
   "test/postfix/{connection,listener,stdio}.test.ts",
   "test/time/timer.test.ts",
-  "test/upstream/{overload,own-trouble,retry,time}.test.ts",
+  "test/upstream/{overload,own-trouble,retry,silence,time}.test.ts",
   "test/upstream/transport/**",
 ];
 

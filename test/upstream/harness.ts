@@ -47,6 +47,7 @@ export interface Caller extends Recorded {
   callAs(
     who: readonly [string, ...string[]],
     request?: Partial<UpstreamRequest>,
+    deadline?: number,
   ): Promise<CallResult<Answer>>;
   /** The cause and detail of a call that must fail. */
   failure(deadline?: number): Promise<Failure>;
@@ -81,11 +82,15 @@ export function caller(urls: string | readonly string[], options: Partial<Upstre
       deadline: new Deadline(deadline),
       interpret: permitted,
     });
-  const callAs = (blamed: readonly [string, ...string[]], request: Partial<UpstreamRequest> = {}) =>
+  const callAs = (
+    blamed: readonly [string, ...string[]],
+    request: Partial<UpstreamRequest> = {},
+    deadline = 3000,
+  ) =>
     upstream.call({
       request: { ...POST, ...request },
       id: "id-1",
-      deadline: new Deadline(3000),
+      deadline: new Deadline(deadline),
       interpret: permitted,
       asker: { subject: blamed[0], blamed },
     });
