@@ -1,6 +1,7 @@
 /** The figures of the bridge in this process: what was counted, and how all stands at this moment. */
 import type { ServiceConfig } from "../config/config.ts";
 import type { Service } from "../decision/service.ts";
+import { SOURCES } from "../model/decision.ts";
 import type { Cause } from "../model/failure.ts";
 import { droppedLines } from "../observe/sink.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
@@ -8,7 +9,7 @@ import type { Activity } from "./activity.ts";
 import { expiryOf } from "./certificates.ts";
 import { type Figure, type Figures, sumOfFigures } from "./figures.ts";
 import type { OfflineSwitch } from "./offline.ts";
-import { ANSWERS, type ServiceCounts, SOURCES } from "./service-counts.ts";
+import { ANSWERS, type ServiceCounts } from "./service-counts.ts";
 import { cacheStatus } from "./service-status.ts";
 
 const STATES = ["closed", "open", "half-open"] as const;

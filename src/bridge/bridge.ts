@@ -9,7 +9,8 @@ import type { Revocation, Store } from "../cache/store.ts";
 import { StorePool } from "../cache/store-pool.ts";
 import type { Config } from "../config/config.ts";
 import { decide, type Policy, type Trace } from "../decision/decide.ts";
-import { logDecision } from "../decision/log-line.ts";
+import { decisionLogger, type LogDecision } from "../decision/log-line.ts";
+import { Redactor } from "../decision/redact.ts";
 import type { Route } from "../decision/routes.ts";
 import type { Service } from "../decision/service.ts";
 import type { Decision } from "../model/decision.ts";
@@ -54,6 +55,7 @@ export class Bridge {
   readonly #activity: Activity;
   readonly #outages: Outages;
   readonly #tracer: Tracer | null;
+  readonly #logDecision: LogDecision;
 
   private constructor(
     policy: Policy,
@@ -63,6 +65,7 @@ export class Bridge {
     activity: Activity,
     outages: Outages,
     tracer: Tracer | null,
+    logDecision: LogDecision,
   ) {
     this.services = services;
     this.#policy = policy;
@@ -71,6 +74,7 @@ export class Bridge {
     this.#activity = activity;
     this.#outages = outages;
     this.#tracer = tracer;
+    this.#logDecision = logDecision;
   }
 
   /**
@@ -85,7 +89,9 @@ export class Bridge {
       stores = new StorePool(log),
       tracer = null,
     } = options;
-    const outages = new Outages(log);
+    const { sample, redact } = config.log;
+    const redactor = redact && new Redactor(redact);
+    const outages = new Outages(log, redactor && ((detail) => redactor.text(detail)));
     const services = new Map<string, Service>();
     try {
       for (const service of config.services.values()) {
@@ -103,7 +109,16 @@ export class Bridge {
       const service = services.get(target.service)!;
       return { number, when, target: { service, onFailure: target.onFailure } };
     });
-    return new Bridge({ routes }, config.mask, [...services.values()], log, activity, outages, tracer);
+    return new Bridge(
+      { routes },
+      config.mask,
+      [...services.values()],
+      log,
+      activity,
+      outages,
+      tracer,
+      decisionLogger({ ...(sample && { sample }), ...(redactor && { redactor }) }),
+    );
   }
 
   /** Answers a request: the action, or null to close the connection without a reply. Bound, to be handed to listeners. */
@@ -117,7 +132,7 @@ export class Bridge {
       const took = performance.now() - request.startedAt;
       this.#activity.record(masked, request.time, took);
       this.#outages.note(masked);
-      logDecision(this.#log, request, masked, took);
+      this.#logDecision(this.#log, request, masked, took);
       return masked.action;
     });
   }

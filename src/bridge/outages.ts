@@ -17,6 +17,9 @@ const RECOVERY_INTERVAL = 60_000;
 /** Failures that are worth a word when they are over. */
 const WORTH_A_WORD = 2;
 
+/** What of a detail, which may repeat a reply, the log shows. */
+type Shown = (detail: string) => string;
+
 type Counts = Partial<Record<Source, number>>;
 
 /** Of the calls that failed without a circuit that opened. */
@@ -30,18 +33,20 @@ interface Failing {
 export class Outage {
   readonly #service: string;
   readonly #log: Log;
+  readonly #shown: Shown;
   /** By URL. */
   readonly #circuits = new Map<string, CircuitOutage>();
   #failing: Failing | null = null;
   #recoveredAt = Number.NEGATIVE_INFINITY;
 
-  constructor(service: string, log: Log) {
+  constructor(service: string, log: Log, shown: Shown) {
     this.#service = service;
     this.#log = log;
+    this.#shown = shown;
   }
 
   onCircuit(url: string, state: CircuitState, detail: string): void {
-    const fields = { service: this.#service, url, state, detail };
+    const fields = { service: this.#service, url, state, detail: this.#shown(detail) };
     const outage = this.#circuits.get(url);
     if (outage === undefined) {
       if (state !== "open") return;
@@ -80,7 +85,10 @@ export class Outage {
     if (failed < WORTH_A_WORD) return;
     this.#recoveredAt = now;
     const fields = { service: this.#service, failed, within_s: seconds(now - since), last: last.cause };
-    this.#log.info({ ...fields, detail: last.detail }, "the service answers again, after calls that failed");
+    this.#log.info(
+      { ...fields, detail: this.#shown(last.detail ?? "") },
+      "the service answers again, after calls that failed",
+    );
   }
 }
 
@@ -120,16 +128,18 @@ class CircuitOutage {
 /** Of all services of a configuration. */
 export class Outages {
   readonly #log: Log;
+  readonly #shown: Shown;
   readonly #services = new Map<string, Outage>();
 
-  constructor(log: Log) {
+  constructor(log: Log, shown: Shown = (detail) => detail) {
     this.#log = log;
+    this.#shown = shown;
   }
 
   of(service: string): Outage {
     let outage = this.#services.get(service);
     if (outage === undefined) {
-      outage = new Outage(service, this.#log);
+      outage = new Outage(service, this.#log, this.#shown);
       this.#services.set(service, outage);
     }
     return outage;

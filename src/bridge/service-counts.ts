@@ -4,7 +4,7 @@
  */
 import type { CacheCounters } from "../cache/cache.ts";
 import { VERBS, verbOf } from "../model/action.ts";
-import type { Decision, Source } from "../model/decision.ts";
+import { type Decision, SOURCES } from "../model/decision.ts";
 import { CAUSES, type Cause } from "../model/failure.ts";
 import { AGES, Histogram, SECONDS } from "../observe/histogram.ts";
 import { AttemptMeter } from "../upstream/meter.ts";
@@ -16,8 +16,6 @@ export interface ServiceActivity {
   /** The last time that it gave none although it was asked. */
   failure: { readonly at: number; readonly cause: Cause; readonly detail: string } | null;
 }
-
-export const SOURCES: readonly Source[] = ["upstream", "cache", "stale", "route", "default"];
 
 /** Kinds of answers: verbs, reply codes by their first digit, a connection that is closed without one. */
 export const ANSWERS: readonly string[] = [

@@ -69,6 +69,7 @@ async function checkConfig(config: Config, missing: readonly Problem[]): Promise
   console.log(
     `${config.file}: ${counted(config.services.size, "service")}, ${counted(config.routes.length, "route")}`,
   );
+  for (const line of logLines(config.log)) console.log(`log: ${line}`);
   // Those of the mappings come with them.
   for (const warning of config.warnings) if (warning.file === config.file) tally.warn(warning);
   for (const warning of missing) tally.warn(warning);
@@ -83,6 +84,23 @@ async function checkConfig(config: Config, missing: readonly Problem[]): Promise
     await checkMapping(mapping, tally);
   }
   return tally.conclude();
+}
+
+/** What the log does not have of decisions. */
+function logLines({ sample, redact }: Config["log"]): string[] {
+  const lines: string[] = [];
+  if (sample !== undefined) {
+    const parts = [...sample]
+      .map(([name, part]) => `${name} ${Math.round(part * 10_000) / 100} %`)
+      .join(", ");
+    const others = sample.has("default") && sample.has("stale") ? "" : "; what went wrong is whole";
+    lines.push(`of decisions a part is logged: ${parts}${others}`);
+  }
+  if (redact !== undefined) {
+    const how = redact.key === undefined ? "masked" : "hashed with a key";
+    lines.push(`${redact.fields.join(", ")}: ${how}, in every line`);
+  }
+  return lines;
 }
 
 async function checkMappings(names: readonly string[]): Promise<number> {

@@ -5,7 +5,7 @@ import type { Template } from "../expression/template.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
 import type { UsernameToken } from "../mapping/render/ws-security.ts";
 import type { Cause } from "../model/failure.ts";
-import type { PolicyRequest } from "../model/request.ts";
+import type { PersonalAttribute, PolicyRequest } from "../model/request.ts";
 import type { LogFormat } from "../observe/formats.ts";
 import type { SyslogTarget } from "../observe/syslog/target.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
@@ -224,6 +224,16 @@ export interface LogConfig {
   readonly format?: LogFormat;
   readonly file?: string;
   readonly syslog?: SyslogTarget;
+  /** Of decisions, by verb, reply code or source: the part, from 0 to 1, that has a line. */
+  readonly sample?: ReadonlyMap<string, number>;
+  readonly redact?: RedactConfig;
+}
+
+/** What the log does not show as it is. */
+export interface RedactConfig {
+  readonly fields: readonly PersonalAttribute[];
+  /** Of the hash in its place; absent: it is masked. */
+  readonly key?: Secret;
 }
 
 /** Times in milliseconds. */

@@ -51,7 +51,7 @@ async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>):
   const admin = raw.admin === undefined ? undefined : readAdmin(raw.admin, taken, report, masker);
   const { services, named } = await readServices(raw.services, control?.state, report, masker);
   const routes = readRoutes(raw.routes, named, report);
-  const log = await readLog(raw.log, report);
+  const log = await readLog(raw.log, report, masker);
   warnOfProvoked(raw, services, routes, report);
   warnOfExposed(raw, services, routes, report);
   checkOffline(raw, report);

@@ -1,6 +1,7 @@
 /** The shape of the configuration file: every key, its type, its default. What keys mean together is load.ts's. */
 import { z } from "zod";
 import { CAUSES } from "../model/failure.ts";
+import { PERSONAL_ATTRIBUTES } from "../model/request.ts";
 import { FORMATS } from "../observe/formats.ts";
 import { FACILITIES, type Facility, HEADERS } from "../observe/syslog/target.ts";
 import { KEY_ALGORITHMS } from "../upstream/tokens/client-key.ts";
@@ -246,6 +247,11 @@ const syslog = z.union([
   }),
 ]);
 
+const personal = z.array(z.enum(PERSONAL_ATTRIBUTES)).min(1);
+const redact = z.union([personal, z.strictObject({ fields: personal, key: secret })], {
+  error: `expected a list of ${PERSONAL_ATTRIBUTES.join(", ")}, or { fields: […], key: SECRET }`,
+});
+
 export const configSchema = z.strictObject({
   listen: z.array(listener).min(1).default(["inet:127.0.0.1:9998"]),
   /** Keys of each service that has them not: defaults.ts puts them there beforehand, and here they are only checked. */
@@ -268,6 +274,8 @@ export const configSchema = z.strictObject({
       format: z.enum(FORMATS).optional(),
       file: text.optional(),
       syslog: syslog.optional(),
+      sample: z.record(z.string(), z.number().min(0).max(1)).optional(),
+      redact: redact.optional(),
     })
     .prefault({}),
 });

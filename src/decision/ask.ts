@@ -273,7 +273,7 @@ export class Asking implements Asker {
     source: Source,
     { attempts, status, batchId }: Calls,
     rule?: number,
-    failure?: Partial<Pick<Failure, "cause" | "detail">>,
+    failure?: Partial<Pick<Failure, "cause" | "detail" | "said">>,
     age?: number,
   ): Decision {
     const { name, mapping } = this.#service;
@@ -284,6 +284,7 @@ export class Asking implements Asker {
       mapping: mapping.name,
       cause: failure?.cause,
       detail: failure?.detail,
+      said: failure?.said,
       rule,
       status,
       attempts,

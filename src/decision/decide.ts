@@ -46,6 +46,7 @@ const UNASKED = {
   mapping: undefined,
   cause: undefined,
   detail: undefined,
+  said: undefined,
   rule: undefined,
   status: undefined,
   attempts: 0,

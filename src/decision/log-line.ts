@@ -10,6 +10,8 @@ import type { PolicyRequest } from "../model/request.ts";
 import { type AttributeName, attribute } from "../model/request.ts";
 import type { LineLog } from "../observe/log.ts";
 import { quoted } from "../text/quote.ts";
+import type { Redactor } from "./redact.ts";
+import { type Sample, sampled } from "./sample.ts";
 
 /** Of the request; empty where Postfix sent none. */
 const ATTRIBUTES: readonly AttributeName[] = [
@@ -25,14 +27,44 @@ const ATTRIBUTES: readonly AttributeName[] = [
 /** With the end of the text before. */
 const ATTRIBUTE_MEMBERS = ATTRIBUTES.map((name, n) => [name, `${n === 0 ? "" : '"'},"${name}":"`] as const);
 
-/**
- * Logs a decision: as information, or as a warning where the service gave no answer.
- *
- * @param ms how long it took, in milliseconds
- */
-export function logDecision(log: LineLog, request: PolicyRequest, decision: Decision, ms: number): void {
-  const level = decision.source === "default" ? "warn" : "info";
-  if (log.isLevelEnabled(level)) log.line(level, members(request, decision, ms));
+/** What is left out of the log, or out of its lines. */
+export interface LogLineOptions {
+  readonly sample?: Sample;
+  readonly redactor?: Redactor;
+}
+
+/** @param ms how long it took, in milliseconds */
+export type LogDecision = (log: LineLog, request: PolicyRequest, decision: Decision, ms: number) => void;
+
+/** What logs decisions: as information, or as a warning where the service gave no answer. */
+export function decisionLogger({ sample, redactor }: LogLineOptions): LogDecision {
+  if (sample === undefined && redactor === undefined) return logDecision;
+  return (log, request, decision, ms) => {
+    const part = sample === undefined ? 1 : sampled(sample, request, decision);
+    const level = levelOf(decision);
+    if (part === 0 || !log.isLevelEnabled(level)) return;
+    const shownRequest = redactor?.request(request) ?? request;
+    const shown = redactor?.decision(request, decision) ?? decision;
+    const line = members(shownRequest, shown, ms);
+    log.line(level, part < 1 ? `"sample":${part},${line}` : line);
+    if (shown.said !== undefined) logSaid(log, request, shown);
+  };
+}
+
+function logDecision(log: LineLog, request: PolicyRequest, decision: Decision, ms: number): void {
+  const level = levelOf(decision);
+  if (!log.isLevelEnabled(level)) return;
+  log.line(level, members(request, decision, ms));
+  if (decision.said !== undefined) logSaid(log, request, decision);
+}
+
+/** Apart from the decision, since a level is a line's. */
+function logSaid(log: LineLog, { id }: PolicyRequest, { service, said }: Decision): void {
+  log.debug({ request_id: id, service, said }, "the reply that no rule took begins so");
+}
+
+function levelOf({ source }: Decision): "warn" | "info" {
+  return source === "default" ? "warn" : "info";
 }
 
 function members(request: PolicyRequest, decision: Decision, ms: number): string {

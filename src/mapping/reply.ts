@@ -30,6 +30,8 @@ interface Content {
 
 /** In bytes: a Fault with a long stack trace. */
 const SHORT = 16_384;
+/** Of a longer one, in bytes. */
+const BEGINNING = 4096;
 
 const NO_CONTENT: Content = { body: null, fault: null };
 
@@ -79,6 +81,19 @@ export class ReplyView {
       return this.fault;
     } catch (error) {
       if (error instanceof UnreadableReply) return null;
+      throw error;
+    }
+  }
+
+  /** The body for messages, not cleaned; empty where it cannot be read, or is a Fault, of which `shortFault` tells. */
+  shortText(): string {
+    const { body } = this.#reply;
+    // Most of what is long is ASCII in every character set.
+    if (this.#text === undefined && body.length > SHORT) return body.toString("utf8", 0, BEGINNING);
+    try {
+      return this.shortFault() === null ? this.text : "";
+    } catch (error) {
+      if (error instanceof UnreadableReply) return "";
       throw error;
     }
   }

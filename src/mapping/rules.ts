@@ -22,6 +22,7 @@ import { type ReplyOptions, ReplyView } from "./reply.ts";
 import { replyFailure } from "./reply-failure.ts";
 import { compileAction, type RuleAction } from "./rule-action.ts";
 import { compileFailure, type RuleCause, type RuleFailure } from "./rule-failure.ts";
+import { saidIn } from "./said.ts";
 
 /** Either an action, or a failure with what the log is to say of it. */
 export interface RuleDefinition {
@@ -111,12 +112,26 @@ export function applyRules(
     if (view.unreadable !== null) return replyFailure(reply, sanitizeText(view.unreadable));
     if (matches instanceof EvaluationError) {
       const detail = `rule ${index + 1} cannot be evaluated: ${matches.message}${shapeHint(view)}`;
-      return replyFailure(reply, sanitizeText(detail));
+      return untaken(reply, view, request, detail);
     }
     if (matches) return conclude(rule.outcome, index + 1, reply, view, variables);
   }
   const hint = whiteSpaceHint(rules, view, request, parameters, options, reply) ?? shapeHint(view);
-  return replyFailure(reply, sanitizeText(`no rule matches${hint}`));
+  return untaken(reply, view, request, `no rule matches${hint}`);
+}
+
+/** With what the service said, unless that is a Fault, which the hint has. */
+function untaken(reply: UpstreamReply, view: ReplyView, request: PolicyRequest, detail: string): Failure {
+  const { words, mayNameSomebody } = saidIn(view.shortText(), request);
+  if (words === "") return replyFailure(reply, sanitizeText(detail));
+  if (!mayNameSomebody) return replyFailure(reply, sanitizeText(`${detail}; it said: ${words}`));
+  return {
+    ...replyFailure(
+      reply,
+      sanitizeText(`${detail}; what it said may name somebody: log.level debug shows it`),
+    ),
+    said: words,
+  };
 }
 
 /** A service that ends its text with a line end answers no rule that compares all of it. */

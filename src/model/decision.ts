@@ -2,7 +2,9 @@
 import type { Cause } from "./failure.ts";
 
 /** Where an action came from. */
-export type Source = "upstream" | "cache" | "stale" | "route" | "default";
+export const SOURCES = ["upstream", "cache", "stale", "route", "default"] as const;
+
+export type Source = (typeof SOURCES)[number];
 
 /** Every member is always there, so that all decisions have one shape: they are made and read for each request. */
 export interface Decision {
@@ -15,6 +17,8 @@ export interface Decision {
   readonly cause: Cause | undefined;
   /** What went wrong, for the log. */
   readonly detail: string | undefined;
+  /** The beginning of a reply that no rule took, where it may name somebody: for those who look closely. */
+  readonly said: string | undefined;
   /** Which rule of the mapping gave the action, from 1; 0 for a module's. */
   readonly rule: number | undefined;
   /** Status of the last complete reply. */

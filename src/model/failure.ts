@@ -25,6 +25,8 @@ export interface Failure {
   readonly detail: string;
   /** The HTTP status, where a reply was complete. */
   readonly status?: number;
+  /** The beginning of the reply, where it may name somebody: not for every log. */
+  readonly said?: string;
   /** It says nothing of the service's condition, so that no circuit counts it. */
   readonly blameless?: true;
   /** Who asked has brought it about, whatever the cause as a rule speaks of. */

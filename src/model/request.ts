@@ -44,6 +44,11 @@ export const ATTRIBUTE_NAMES = [
 
 export type AttributeName = (typeof ATTRIBUTE_NAMES)[number];
 
+/** Attributes that say who somebody is, and are in each line of the log. */
+export const PERSONAL_ATTRIBUTES = ["sender", "recipient", "sasl_username", "client_address"] as const;
+
+export type PersonalAttribute = (typeof PERSONAL_ATTRIBUTES)[number];
+
 /** Attributes that expressions see as integers, 0 where Postfix sent none. */
 export const INTEGER_ATTRIBUTES: readonly AttributeName[] = ["size", "recipient_count", "encryption_keysize"];
 

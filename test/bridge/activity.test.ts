@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { Activity } from "../../src/bridge/activity.ts";
-import { ANSWERS, SOURCES } from "../../src/bridge/service-counts.ts";
+import { ANSWERS } from "../../src/bridge/service-counts.ts";
 import type { Decision, Source } from "../../src/model/decision.ts";
+import { SOURCES } from "../../src/model/decision.ts";
 
 const decision = (fields: Partial<Decision>): Decision => ({
   action: "DUNNO",
@@ -13,6 +14,7 @@ const decision = (fields: Partial<Decision>): Decision => ({
   rule: undefined,
   status: undefined,
   attempts: 1,
+  said: undefined,
   batchId: undefined,
   age: undefined,
   ...fields,

@@ -19,6 +19,7 @@ const decision = (more: Partial<Decision>): Decision => ({
   rule: 1,
   status: 200,
   attempts: 1,
+  said: undefined,
   batchId: undefined,
   age: undefined,
   ...more,

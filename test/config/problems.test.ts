@@ -300,6 +300,22 @@ describe("a mistake in the configuration is an error with line and column", () =
       '2:39: error: expected "user", "mail", "daemon"',
     ],
     [
+      "a verb to be sampled that is none",
+      `${CORP}log: { sample: { DUNO: 0.1 } }`,
+      '2:18: error: "DUNO" is no verb of an action, reply code or source (upstream, cache, stale, route, default); did you mean "DUNNO"?',
+    ],
+    ["a part of more than all", `${CORP}log: { sample: { DUNNO: 10 } }`, "2:25: error: "],
+    [
+      "a field to redact that no line has",
+      `${CORP}log: { redact: [helo_name] }`,
+      "2:16: error: expected a list of sender, recipient, sasl_username, client_address, or { fields",
+    ],
+    [
+      "a key for hashes that can be guessed",
+      `${CORP}log: { redact: { fields: [sender], key: hunter22 } }`,
+      "2:41: error: a key of less than 16 characters can be guessed",
+    ],
+    [
       "a name that is no name",
       "services: { 'a b': { url: https://a.example } }",
       "1:13: error: the name of a service is made of",

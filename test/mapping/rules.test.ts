@@ -23,6 +23,8 @@ const ALLOWED = `
 - when: body.allowed == false
   action: REJECT 5.7.1 \${body.reason}`;
 
+const NEVER = "- { when: 'text == \"never\"', action: DUNNO }";
+
 describe("rules", () => {
   it("tells of white space that alone kept a rule from matching", async () => {
     const rules =
@@ -32,10 +34,10 @@ describe("rules", () => {
     expect(await plain("yes\r\n")).toMatchObject({
       cause: "bad_reply",
       detail:
-        "HTTP status 200: no rule matches (rule 2 would, but for the white space around the text; write text.trim() in place of text)",
+        "HTTP status 200: no rule matches (rule 2 would, but for the white space around the text; write text.trim() in place of text); it said: yes",
     });
     expect(await plain("maybe\n")).toMatchObject({
-      detail: "HTTP status 200: no rule matches (the reply is text/plain)",
+      detail: "HTTP status 200: no rule matches (the reply is text/plain); it said: maybe",
     });
   });
 
@@ -117,7 +119,34 @@ describe("rules", () => {
   it("reads no long reply for the sake of a message", async () => {
     const fault = `<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring><detail>${"x".repeat(20_000)}</detail></s:Fault>`;
     expect(await outcome(ALLOWED, soap(500, fault))).toMatchObject({
-      detail: "HTTP status 500: no rule matches (the reply is text/xml)",
+      detail: expect.stringMatching(
+        /^HTTP status 500: no rule matches \(the reply is text\/xml\); it said: <.{199}…$/,
+      ),
+    });
+  });
+
+  it.each([
+    ["nothing", "", ""],
+    ["an error", "Internal\r\n\x1b[31m  error: 7", "; it said: Internal [31m error: 7"],
+    ["much", "x".repeat(5000), `; it said: ${"x".repeat(200)}…`],
+    ["half a pair at the end", `${"x".repeat(199)}😀😀`, `; it said: ${"x".repeat(199)}…`],
+  ])("says what the service said: %s", async (_name, body, said) => {
+    const failure = await outcome(NEVER, typed("text/plain", body));
+    expect(failure).toMatchObject({
+      detail: `HTTP status 200: no rule matches (the reply is text/plain)${said}`,
+    });
+    expect(failure).not.toHaveProperty("said");
+  });
+
+  it.each([
+    ["an address", "nobody called carol@example.com here"],
+    ["a member for a name", '{"displayName":"Carol"}'],
+    ["an element for one", "<user-name>Carol</user-name>"],
+  ])("keeps what may name somebody for level debug: %s", async (_name, body) => {
+    expect(await outcome(NEVER, typed("text/plain", body))).toMatchObject({
+      detail:
+        "HTTP status 200: no rule matches (the reply is text/plain); what it said may name somebody: log.level debug shows it",
+      said: body,
     });
   });
 
