@@ -46,7 +46,7 @@ export class Outage {
   }
 
   onCircuit(url: string, state: CircuitState, detail: string): void {
-    const fields = { service: this.#service, url, state, detail: this.#shown(detail) };
+    const fields = { service: this.#service, url, state, detail: this.#shown(without(url, detail)) };
     const outage = this.#circuits.get(url);
     if (outage === undefined) {
       if (state !== "open") return;
@@ -90,6 +90,11 @@ export class Outage {
       "the service answers again, after calls that failed",
     );
   }
+}
+
+/** Most details begin with the URL, which the line has already. */
+function without(url: string, detail: string): string {
+  return detail.startsWith(`${url}: `) ? detail.slice(url.length + 2) : detail;
 }
 
 /** A circuit from its opening to its closing. */

@@ -12,6 +12,8 @@ import type { RawSecret, RawService } from "./schema.ts";
 import { Secret } from "./secret.ts";
 import { SecretFile } from "./secret-file.ts";
 
+/** In characters; a shorter one is warned of. */
+const SHORTEST_SECRET = 8;
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** They belong to the body, and so to the mapping. */
@@ -53,7 +55,10 @@ export function readPem(
       "file" in raw ? ["file", report.resolve(raw.file)] : ["credential", credentialFile(raw.credential)];
     const secret =
       typeof file === "string" ? SecretFile.read(file, { owner: report.owner, problemOf, masker }) : file;
-    if (secret instanceof SecretFile) return secret;
+    if (secret instanceof SecretFile) {
+      warnOfShort(secret.reveal(), path, report);
+      return secret;
+    }
     const isOfValue = "isOfValue" in secret;
     report.error(isOfValue ? path : [...path, key], secret.problem);
     return null;
@@ -65,9 +70,19 @@ export function readPem(
   }
   masker.add(value);
   const problem = problemOf(value);
-  if (problem === undefined) return new Secret(value);
+  if (problem === undefined) {
+    warnOfShort(value, path, report);
+    return new Secret(value);
+  }
   report.error(path, problem);
   return null;
+}
+
+/** It is taken out of words that have nothing to do with it. */
+function warnOfShort(value: string, path: Path, report: Report): void {
+  if (value.length >= SHORTEST_SECRET) return;
+  const message = `a secret of less than ${SHORTEST_SECRET} characters is easily guessed, and ***, which stands in its place in logs, hides ordinary words; take a longer one`;
+  report.warn(path, message);
 }
 
 /** Where systemd puts what LoadCredential= and its like name (systemd.exec(5)). */

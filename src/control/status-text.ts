@@ -61,7 +61,10 @@ function serviceLines(service: ServiceStatus, now: number): string[] {
   ];
 }
 
-function headline({ mode, offline, trouble, circuits, failure }: ServiceStatus, now: number): string {
+function headline(
+  { mode, offline, trouble, circuits, failure, answered }: ServiceStatus,
+  now: number,
+): string {
   if (mode === "offline") {
     if (offline?.reason === "configuration") return "OFFLINE, as the configuration says";
     if (offline?.reason === "command_line") return "OFFLINE, by --offline";
@@ -78,7 +81,7 @@ function headline({ mode, offline, trouble, circuits, failure }: ServiceStatus, 
     case "failing":
       return `FAILING: the last call failed, ${failure?.cause}, ${ago(failure?.at ?? "", now)}`;
     default:
-      return "up";
+      return answered === null && failure === null ? "not asked yet" : "up";
   }
 }
 

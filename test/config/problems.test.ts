@@ -580,7 +580,7 @@ describe("what may not be meant is a warning", () => {
       ),
     ],
     ["an action that keeps mail out", corp("url: https://a.example, fair: false, on_failure: REJECT no")],
-    ["credentials to this very host", corp("url: http://127.0.0.1:8080, auth: { bearer: abcdef }")],
+    ["credentials to this very host", corp("url: http://127.0.0.1:8080, auth: { bearer: abcdefgh }")],
     ["the smallest configuration", CORP],
     [
       "a key that says who asks",

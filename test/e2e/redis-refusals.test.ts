@@ -1,4 +1,5 @@
 /** A real Redis that refuses: the log says once what it says and what to do, once when it is over, and decisions go on. */
+import { mkdir, rm } from "node:fs/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { until } from "../commands/program.ts";
 import { later, Remembering } from "../commands/remembering.ts";
@@ -12,6 +13,21 @@ async function redisWith(...parameters: string[]): Promise<RedisServer> {
   const redis = await startRedis("--enable-protected-configs", "yes", ...parameters);
   onTestFinished(() => redis.stop());
   return redis;
+}
+
+/** Redis cannot write its dump any more, and says so to who writes; gives what lets it. */
+async function withoutFolder(redis: RedisServer): Promise<() => Promise<void>> {
+  const folder = redis.cli("CONFIG", "GET", "dir").split("\n").at(-1)!;
+  redis.cli("CONFIG", "SET", "save", "3600 1");
+  await rm(folder, { recursive: true });
+  redis.cli("BGSAVE");
+  await until("a failed save", () => redis.cli("INFO").includes("rdb_last_bgsave_status:err") || undefined);
+  return async () => {
+    await mkdir(folder);
+    redis.cli("CONFIG", "SET", "dir", folder);
+    redis.cli("BGSAVE");
+    await until("a save", () => redis.cli("INFO").includes("rdb_last_bgsave_status:ok") || undefined);
+  };
 }
 
 const bridgeOn = (redis: RedisServer, user = "") =>
@@ -107,5 +123,40 @@ describe.skipIf(isMissing("redis", "tests of a Redis that refuses"))("a Redis th
     expect(line).toMatchObject({ reason: expect.stringContaining("CLUSTERDOWN") });
     await later(2000);
     expect(about(bridge).length).toBeLessThanOrEqual(2);
+  });
+
+  it("as it cannot save (MISCONF) is told of in its word, and when it is over", async () => {
+    const redis = await redisWith();
+    const bridge = await bridgeOn(redis);
+    await bridge.decide("alice");
+    await bridge.holds(1);
+    const permit = await withoutFolder(redis);
+    for (let n = 0; n < 5; n++) expect((await bridge.decide(`m${n}`)).action).toBe("DUNNO");
+    await until("the complaint", () => about(bridge).length > 0 || undefined);
+    expect(about(bridge)).toEqual([
+      expect.objectContaining({
+        msg: expect.stringMatching(WRITES),
+        reason: expect.stringContaining("MISCONF"),
+      }),
+    ]);
+    const told = async () => JSON.parse((await bridge.command("status", "--json")).stdout).store_complaint;
+    expect(await told()).toMatchObject({ message: expect.stringMatching(WRITES) });
+    await permit();
+    await until("a write", async () => {
+      await bridge.decide(`again${Math.random()}`);
+      return bridge.bridge.log.find(({ msg }) => msg === AGAIN);
+    });
+    // What is over is no complaint any more.
+    expect(await told()).toBe(null);
+  });
+
+  it("what ioredis prints by itself is a line like others, without a stack", async () => {
+    const bridge = await bridgeOn(await redisWith(), ":s3cret@");
+    const line = await until("the line", () => bridge.bridge.log.find(({ from }) => from === "ioredis"));
+    expect(line).toMatchObject({
+      level: "warn",
+      msg: expect.stringContaining("does not require a password"),
+    });
+    expect(bridge.bridge.stderr).toBe("");
   });
 });
