@@ -7,8 +7,9 @@ import { PERMISSIONS } from "./permissions.ts";
  *
  * @param serviceUrl as from `startDemoService`
  * @param endpoint as given to `demoConfig`
+ * @param isTerminal whether somebody can press a key
  */
-export function demoBanner(serviceUrl: string, endpoint: string = DEMO_ENDPOINT): string {
+export function demoBanner(serviceUrl: string, endpoint: string = DEMO_ENDPOINT, isTerminal = false): string {
   const width = Math.max(...PERMISSIONS.map(({ origin }) => origin.length));
   const rows = PERMISSIONS.map(({ origin, address }) => `    ${origin.padEnd(width)}  ${address}`);
   return [
@@ -37,6 +38,9 @@ export function demoBanner(serviceUrl: string, endpoint: string = DEMO_ENDPOINT)
     "    smtpd_recipient_restrictions = reject_unauth_destination,",
     `        check_policy_service ${endpoint}`,
     "",
+    isTerminal
+      ? "  Enter shows what happens while the service is down."
+      : "  pfxbridge demo --outage shows what happens while the service is down.",
     "  Each decision is one line below. Ctrl-C ends the demo.",
     "",
     "",

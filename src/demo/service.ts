@@ -15,6 +15,10 @@ import { check, SOAP_PATH } from "./soap.ts";
 export interface DemoService {
   /** `http://127.0.0.1:PORT`, without a slash at the end. */
   readonly url: string;
+  /** Nobody listens there any more, and connections are cut. */
+  stop(): Promise<void>;
+  /** Listens again, where it did before. */
+  start(): Promise<void>;
   /** Ends at once, connections in use included. */
   close(): Promise<void>;
 }
@@ -31,19 +35,22 @@ export async function startDemoService(): Promise<DemoService> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     handle(request, response).catch(() => response.destroy());
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
+  const listen = (port: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+  const stop = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  await listen(0);
   const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { url: `http://127.0.0.1:${port}`, stop, start: () => listen(port), close: stop };
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
