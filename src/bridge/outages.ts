@@ -92,9 +92,9 @@ export class Outage {
   }
 }
 
-/** Most details begin with the URL, which the line has already. */
+/** Most details name the URL before what went wrong, and the line has it already. */
 function without(url: string, detail: string): string {
-  return detail.startsWith(`${url}: `) ? detail.slice(url.length + 2) : detail;
+  return detail.replaceAll(`${url}: `, "");
 }
 
 /** A circuit from its opening to its closing. */

@@ -35,10 +35,20 @@ export const demo: Command = {
       onReady: () => {
         console.log(demoBanner(service.url, DEMO_ENDPOINT, process.stdin.isTTY).trimEnd());
         if (values.outage) void play();
-        if (process.stdin.isTTY) process.stdin.on("data", () => void play()).unref();
+        if (process.stdin.isTTY) listenToKeys(play);
       },
     });
     await service.close();
     return 0;
   },
 };
+
+/** A terminal that is closed ends it: SIGHUP alone would load the configuration again. */
+function listenToKeys(play: () => Promise<void>): void {
+  const end = () => void process.kill(process.pid, "SIGTERM");
+  process.stdin
+    .on("data", () => void play())
+    .once("end", end)
+    .once("error", end);
+  process.stdin.unref();
+}

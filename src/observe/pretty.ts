@@ -17,6 +17,7 @@ type Fields = Record<string, unknown>;
  * @param colour whether to use ANSI colours
  */
 export function prettyLines(colour: boolean): (line: string) => string {
+  const told = new Told();
   // A service logs JSON: it starts without this.
   const { prettyFactory }: typeof PinoPretty = createRequire(import.meta.url)("pino-pretty");
   return prettyFactory({
@@ -25,13 +26,31 @@ export function prettyLines(colour: boolean): (line: string) => string {
     singleLine: true,
     // Everything is put into the message below, so that one function decides how a line looks.
     include: "time,level",
-    messageFormat: (fields, messageKey) => formatMessage(fields, messageKey, colour),
+    messageFormat: (fields, messageKey) => formatMessage(fields, messageKey, colour, told),
   });
 }
 
-function formatMessage(fields: Fields, messageKey: string, colour: boolean): string {
+/** In milliseconds: by then the first line may have left the screen. */
+const TOLD_AGAIN = 30_000;
+
+/** What went wrong is told in full once, and while it is the same for each decision by its cause alone. */
+class Told {
+  #last = "";
+  #at = 0;
+
+  isNew(service: string, detail: string): boolean {
+    const what = `${service}: ${detail}`;
+    const now = performance.now();
+    if (what === this.#last && now - this.#at < TOLD_AGAIN) return false;
+    this.#last = what;
+    this.#at = now;
+    return true;
+  }
+}
+
+function formatMessage(fields: Fields, messageKey: string, colour: boolean, told: Told): string {
   const message = String(fields[messageKey] ?? "");
-  if (message === "decision") return formatDecision(fields, colour ? VERB_COLOURS : NO_COLOURS);
+  if (message === "decision") return formatDecision(fields, colour ? VERB_COLOURS : NO_COLOURS, told);
   const rest = Object.entries(fields)
     .filter(([name]) => !["time", "level", messageKey].includes(name))
     .map(([name, value]) => `${visible(name)}=${printed(value)}`);
@@ -39,14 +58,15 @@ function formatMessage(fields: Fields, messageKey: string, colour: boolean): str
 }
 
 /** `RCPT  foo@example.com -> bar@example.org  from foo.bar [1.2.3.4]  =>  DUNNO  (corp, rule 1, 200, 12.1 ms)` */
-function formatDecision(fields: Fields, colours: (action: string) => [string, string]): string {
+function formatDecision(fields: Fields, colours: (action: string) => [string, string], told: Told): string {
   // Two blanks stand between the parts of a line, and nowhere else.
   const text = (name: string) => visible(String(fields[name] ?? "")).replace(/\s{2,}/g, " ");
   const claim = (name: string) => claimed(String(fields[name] ?? ""));
   const action = fields.action === null ? "(connection closed)" : text("action");
   const [on, off] = colours(action);
+  const detail = fields.detail && told.isNew(text("service"), text("detail")) ? text("detail") : "";
   const why = [
-    fields.cause && `${text("cause")}${fields.detail ? `: ${text("detail")}` : ""}`,
+    fields.cause && `${text("cause")}${detail === "" ? "" : `: ${detail}`}`,
     text("service"),
     fields.source !== "upstream" && text("source"),
     fields.rule !== undefined && `rule ${text("rule")}`,

@@ -85,3 +85,25 @@ afterAll(async () => {
   // The next run can begin at once.
   if (free) expect(await isFree()).toBe(true);
 });
+
+it("shows an outage: remembered decisions, the default, and the circuit that closes", async (test) => {
+  test.skip(!free, `port ${PORT} is in use`);
+  const demo = new Program(["demo", "--outage"]);
+  const shown = await until("the end of it", () => {
+    if (!demo.alive) throw new Error(demo.stdout + demo.stderr);
+    const [, after] = demo.stdout.split("5. All is as it was.");
+    return after?.includes("DUNNO") ? demo.stdout : undefined;
+  });
+  const chapters = shown.split(/^ {2}(?=\d\. |An outage)/m).slice(1);
+  expect(chapters).toHaveLength(5);
+  const [first, second, third, fourth, fifth] = chapters;
+  expect(first).toMatch(/<foo@example\.com>.* DUNNO .*\(authzen, rule 7, status 200/);
+  expect(second).toMatch(/<foo@example\.com>.* DUNNO .*authzen, stale, rule 7/);
+  expect(second).toMatch(/DEFER .*authzen, default/);
+  expect(second).toContain("circuit opened");
+  expect(third).toMatch(/<foo@example\.com>.* DUNNO .*\(circuit_open.*authzen, stale/);
+  expect(fourth).toContain("circuit closed: the service is called again");
+  expect(fifth).toMatch(/DUNNO .*\(authzen, rule 7, status 200/);
+  demo.signal("SIGINT");
+  expect(await demo.ended).toBe(0);
+});

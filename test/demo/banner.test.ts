@@ -29,7 +29,12 @@ describe("the demo's configuration", () => {
     expect(parse(demoConfig(URL))).toEqual({
       listen: ["inet:127.0.0.1:9998"],
       services: {
-        authzen: { url: URL, mapping: "authzen" },
+        authzen: {
+          url: URL,
+          mapping: "authzen",
+          cache: { ttl: "2000ms", stale_if_error: "1h" },
+          breaker: { minimum_calls: 6, open_for: "3000ms" },
+        },
         soap: { url: `${URL}/soap`, mapping: "soap" },
       },
       log: { format: "pretty" },

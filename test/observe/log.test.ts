@@ -106,6 +106,20 @@ describe("a line for people", () => {
     expect(text).toMatch(/WARN: .*\(connection closed\) {2}\(timeout: late, corp, default, 3 ms\)\n$/);
   });
 
+  it("of a failure says why in full once, while it is the same", async () => {
+    const failed = { action: "DEFER", source: "default", service: "corp", cause: "timeout", ms: 3 };
+    const text = await written((log) => {
+      for (const detail of ["late", "late", "later", "later"]) log.warn({ ...failed, detail }, "decision");
+    }, pretty);
+    const reasons = text.split("\n").map((line) => /\((.*)\)$/.exec(line)?.[1]);
+    expect(reasons.slice(0, 4)).toEqual([
+      "timeout: late, corp, default, 3 ms",
+      "timeout, corp, default, 3 ms",
+      "timeout: later, corp, default, 3 ms",
+      "timeout, corp, default, 3 ms",
+    ]);
+  });
+
   it.each(HOSTILE)("is one line without control characters: %s", async (_name, value) => {
     const fields = {
       sender: value,
