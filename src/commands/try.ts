@@ -2,8 +2,10 @@
 
 import { Bridge } from "../bridge/bridge.ts";
 import { OfflineSwitch } from "../bridge/offline.ts";
+import type { Config } from "../config/config.ts";
 import { findConfig } from "../config/find.ts";
 import { loadConfig } from "../config/load.ts";
+import type { Decision } from "../model/decision.ts";
 import { ATTRIBUTE_NAMES } from "../model/request.ts";
 import { ServiceLog } from "../observe/log.ts";
 import { askPolicyService } from "../postfix/client.ts";
@@ -57,12 +59,24 @@ export const tryOut: Command = {
       offline: new OfflineSwitch(config.offline, values.offline),
     });
     const explanation = new Explanation(attributes, config.mask);
-    explanation.conclude(await bridge.explain(explanation.request, explanation));
+    const decision = await bridge.explain(explanation.request, explanation);
+    explanation.conclude(decision);
     console.log(values.json ? explanation.json() : explanation.text());
+    for (const line of memoryNote(config, decision)) console.error(line);
     await bridge.close();
     return explanation.failed ? 1 : 0;
   },
 };
+
+/** The service was asked here; a bridge that runs may not ask it. */
+function memoryNote({ services }: Config, { service = "", source }: Decision): string[] {
+  if (source !== "upstream" || services.get(service)?.cache === undefined) return [];
+  return [
+    "",
+    `pfxbridge: a bridge that runs may answer this from what it remembers of ${service}: ask it by`,
+    "pfxbridge try --to ENDPOINT, or have it ask anew by pfxbridge forget",
+  ];
+}
 
 const KNOWN: ReadonlySet<string> = new Set(ATTRIBUTE_NAMES);
 

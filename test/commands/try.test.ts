@@ -25,6 +25,13 @@ async function siteFor(url: string, corp: Readonly<Record<string, unknown>> = {}
 }
 
 describe("one decision, step by step", () => {
+  it("says that a bridge which runs may answer from memory, where the service remembers", async () => {
+    const { url } = await permitting();
+    const site = await siteFor(url, { cache: {} });
+    const { stderr } = await run(["try", "-c", site.config, ...ATTRIBUTES]);
+    expect(stderr).toContain("a bridge that runs may answer this from what it remembers of corp");
+  });
+
   it("shows route, call, reply, rule and action, and no secret, also where the reply echoes it", async () => {
     const { url } = await echoing();
     const site = await siteFor(url);
