@@ -1,15 +1,23 @@
 /** What a service's calls show, looked after: secrets in files, and the token that is had for others. */
 import type { SecretWatch } from "../config/secret-watch.ts";
 import type { Credentials } from "../decision/service.ts";
+import type { UpstreamReply } from "../model/exchange.ts";
 import type { TokenKeeper } from "../upstream/tokens/token-keeper.ts";
 
 export class ServiceCredentials implements Credentials {
   readonly #secrets: SecretWatch;
   readonly #tokens: TokenKeeper | null;
 
-  constructor(secrets: SecretWatch, tokens: TokenKeeper | null) {
+  readonly isRefusal: (reply: UpstreamReply) => boolean;
+
+  constructor(
+    secrets: SecretWatch,
+    tokens: TokenKeeper | null,
+    isRefusal: (reply: UpstreamReply) => boolean,
+  ) {
     this.#secrets = secrets;
     this.#tokens = tokens;
+    this.isRefusal = isRefusal;
   }
 
   get isIdle(): boolean {

@@ -58,6 +58,8 @@ function credentials(auth: AuthConfig): readonly string[] {
     case "oauth2":
       // Tokens come and go, and the secrets that they are had for; who the client is stays.
       return [...Object.values(auth.server), auth.clientId, ...auth.parameters.flat()];
+    case "session":
+      return [...auth.urls, auth.definition];
     case "ws_security":
       // Nonce and times are no part of who it is.
       return [auth.token.username, auth.password.reveal()];

@@ -39,7 +39,7 @@ export async function openService(
   const counts = activity.of(name);
   const mapping = await inTime(config.mapping);
   const auth = openAuth(config, log, activity);
-  const upstream = openUpstream(config, auth.authenticator, log, counts.attempts, outage);
+  const upstream = openUpstream(config, auth, log, counts.attempts, outage);
   if (!offline.isOffline(name)) upstream.discover();
   const cache =
     config.cache === undefined
@@ -48,6 +48,7 @@ export async function openService(
   const credentials = new ServiceCredentials(
     new SecretWatch(auth.secrets, log, { service: name }),
     auth.tokens,
+    auth.isRefusal,
   );
   const isOffline = () => offline.isOffline(name);
   const refresher: Refresher | null =

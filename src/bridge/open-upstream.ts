@@ -4,13 +4,12 @@ import { proxyFor } from "../config/proxy.ts";
 import { Secret } from "../config/secret.ts";
 import { SecretFile } from "../config/secret-file.ts";
 import type { Log } from "../observe/log.ts";
-import type { Authenticator } from "../upstream/auth.ts";
 import type { AttemptMeter } from "../upstream/meter.ts";
 import { samplingOf } from "../upstream/trace-context.ts";
 import { Upstream } from "../upstream/upstream.ts";
 import { VERSION } from "../version.ts";
 import { circuitLog } from "./base-options.ts";
-import { sealOf } from "./open-auth.ts";
+import type { OpenedAuth } from "./open-auth.ts";
 import type { Outage } from "./outages.ts";
 
 const SAMPLING = samplingOf(process.env);
@@ -18,7 +17,7 @@ const SAMPLING = samplingOf(process.env);
 /** @throws Error that says which file of `tls` cannot be used */
 export function openUpstream(
   service: ServiceConfig,
-  authenticator: Authenticator,
+  { authenticator, seal }: OpenedAuth,
   log: Log,
   meter: AttemptMeter,
   outage: Outage,
@@ -33,7 +32,7 @@ export function openUpstream(
         ),
       ),
       authenticator,
-      seal: sealOf(service),
+      seal,
       meter,
       proxy: (url) => proxyFor(service.proxies, url),
       sampling: service.traceparent ? SAMPLING : null,

@@ -3,6 +3,7 @@ import type { StoreChoice } from "../cache/store-pool.ts";
 import type { Condition } from "../expression/expression.ts";
 import type { Template } from "../expression/template.ts";
 import type { LoadedMapping } from "../mapping/load.ts";
+import type { Login } from "../mapping/login.ts";
 import type { UsernameToken } from "../mapping/render/ws-security.ts";
 import type { Cause } from "../model/failure.ts";
 import type { PersonalAttribute, PolicyRequest } from "../model/request.ts";
@@ -139,6 +140,7 @@ export interface ServiceConfig {
  *     auth: { bearer: { env: AUTHZ_TOKEN } }
  *     auth: { api_key: { header: X-Api-Key, key: { file: /etc/pfxbridge/key } } }
  *     auth: { oauth2: { issuer: https://login.example.com, client_id: bridge, client_secret: { file: secret } } }
+ *     auth: { session: { login: { path: /login, json: { … } }, token: body.token, cookie: session } }
  *     auth: { ws_security: { username: bridge, password: { credential: soap }, type: digest } }
  */
 export type AuthConfig =
@@ -147,6 +149,7 @@ export type AuthConfig =
   | { readonly kind: "bearer"; readonly token: Secret }
   | ApiKey
   | OAuth2
+  | Session
   | { readonly kind: "ws_security"; readonly token: UsernameToken; readonly password: Secret };
 
 /** A key as the value of a header, whose name is in lower case, or of a query parameter. */
@@ -155,6 +158,26 @@ export interface ApiKey {
   readonly in: "header" | "query";
   readonly name: string;
   readonly key: Secret;
+}
+
+/** A login of the service's own (mapping/login.ts). */
+export interface Session {
+  readonly kind: "session";
+  /** Where it logs in; tried in this order. */
+  readonly urls: readonly string[];
+  readonly login: Login;
+  readonly secrets: Readonly<Record<string, Secret>>;
+  /** In lower case: those in which calls show what it gave. */
+  readonly headerNames: readonly string[];
+  /** Instead of what the reply says. */
+  readonly lifetime?: number;
+  /** As written, without the secrets' values. */
+  readonly definition: string;
+  /** Of one attempt to log in. Absent: the service's. */
+  readonly timeout?: number;
+  readonly tls: TlsConfig;
+  /** Is told each token, from when on it is masked. */
+  readonly onToken: (token: string) => void;
 }
 
 /** Tokens by client credentials (RFC 6749 §4.4). */

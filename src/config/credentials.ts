@@ -148,7 +148,27 @@ export function readHeaders(
 /** The header names, lower case, that an `auth` sets. */
 export function authHeaderNames(auth: AuthConfig): readonly string[] {
   if (auth.kind === "api_key") return auth.in === "header" ? [auth.name] : [];
+  if (auth.kind === "session") return auth.headerNames;
   return ["basic", "bearer", "oauth2"].includes(auth.kind) ? ["authorization"] : [];
+}
+
+/** All that an `auth` shows, or fetches tokens by. */
+export function secretsOfAuth(auth: AuthConfig): readonly Secret[] {
+  switch (auth.kind) {
+    case "none":
+      return [];
+    case "api_key":
+      return [auth.key];
+    case "bearer":
+      return [auth.token];
+    case "oauth2":
+      return [...Object.values(auth.proof), auth.tls.passphrase].filter((value) => value instanceof Secret);
+    case "session":
+      return [...Object.values(auth.secrets), auth.tls.passphrase].filter((value) => value instanceof Secret);
+    case "basic":
+    case "ws_security":
+      return [auth.password];
+  }
 }
 
 /** The query parameter that an `auth` adds to each call; undefined where there is none. */
@@ -164,7 +184,7 @@ export function readAuth(raw: RawService["auth"], path: Path, report: Report, ma
     const got = ways.length === 0 ? "none" : ways.join(" and ");
     report.error(
       path,
-      `expected one of "basic", "bearer", "api_key", "oauth2" and "ws_security", got ${got}`,
+      `expected one of "basic", "bearer", "api_key", "oauth2", "session" and "ws_security", got ${got}`,
     );
     return none;
   }
@@ -213,7 +233,7 @@ function readApiKey(
 }
 
 /** Why neither `headers` nor `auth` of a service can set a header of this name, in lower case. */
-function ownedHeaderProblem(name: string): string | undefined {
+export function ownedHeaderProblem(name: string): string | undefined {
   if (!isHeaderName(name)) return "this is no header name; letters, digits and hyphens make one";
   if (isReservedHeader(name) || OF_THE_BODY.has(name)) {
     return `the header ${name} is set by the bridge or by the mapping; leave it out here`;

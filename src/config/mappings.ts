@@ -7,7 +7,7 @@ import { ProblemError } from "../source/problem.ts";
 import { fileProblem } from "../source/trusted.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
-import type { Secret } from "./secret.ts";
+import { revealed, type Secret } from "./secret.ts";
 
 /** Undefined, and problems in the report, when it cannot be used. The code of a module is not run yet. */
 export async function readMapping(
@@ -56,13 +56,4 @@ export async function readMapping(
     else report.error(place, error instanceof Error ? error.message : String(error));
   }
   return undefined;
-}
-
-/** The values by name, always those in use. */
-function revealed(secrets: Readonly<Record<string, Secret>>): ReadonlyMap<string, string> {
-  const values = new Map<string, string>();
-  for (const [name, secret] of Object.entries(secrets)) {
-    secret.follow(() => values.set(name, secret.reveal()));
-  }
-  return values;
 }

@@ -1,5 +1,6 @@
 /** The shape of the configuration file: every key, its type, its default. What keys mean together is load.ts's. */
 import { z } from "zod";
+import { requestSchema } from "../mapping/schema.ts";
 import { CAUSES } from "../model/failure.ts";
 import { PERSONAL_ATTRIBUTES } from "../model/request.ts";
 import { FORMATS } from "../observe/formats.ts";
@@ -102,6 +103,19 @@ const oauth2 = z.strictObject({
   tls: tls.optional(),
 });
 
+const session = z.strictObject({
+  login: requestSchema.extend({ url: texts.optional() }),
+  secrets: z.record(z.string(), secret).default({}),
+  token: text.optional(),
+  expires_in: text.optional(),
+  expired: text.optional(),
+  header: z.strictObject({ name: text, value: text }).optional(),
+  cookie: text.optional(),
+  soap_header: text.optional(),
+  timeout: duration(1).optional(),
+  tls: tls.optional(),
+});
+
 const service = z.strictObject({
   url: z.union([text, z.array(text).min(1)]),
   mapping: z
@@ -163,6 +177,7 @@ const service = z.strictObject({
         )
         .optional(),
       oauth2: oauth2.optional(),
+      session: session.optional(),
       ws_security: z
         .strictObject({
           username: text,

@@ -44,3 +44,12 @@ export class Secret {
     return MASK;
   }
 }
+
+/** The values by name, always those in use. */
+export function revealed(secrets: Readonly<Record<string, Secret>>): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const [name, secret] of Object.entries(secrets)) {
+    secret.follow(() => values.set(name, secret.reveal()));
+  }
+  return values;
+}

@@ -17,6 +17,7 @@ import { readProxy } from "./proxy.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
 import { Secret } from "./secret.ts";
+import { readSession } from "./session.ts";
 import { readTls } from "./tls.ts";
 import { readHost, readUrls } from "./urls.ts";
 import { readWarmFile } from "./warm.ts";
@@ -59,10 +60,7 @@ export async function readServices(
     const service: ServiceConfig = { ...settings, mapping, warm, ...(cache && { cache }) };
     if (service.discover !== undefined) checkDiscovered(mapping, [...path, "discover"], report);
     checkHeaderOwners(service, Object.keys(rawService.headers), path, report);
-    if (service.auth.kind === "ws_security" && mapping.seal === undefined) {
-      const message = `ws_security is a part of a SOAP envelope, and the mapping ${mapping.name} makes none: it needs "soap" under request`;
-      report.error([...path, "auth", "ws_security"], message, { key: true });
-    }
+    checkEnvelope(service, [...path, "auth"], report);
     services.set(name, service);
   }
   return { services, named };
@@ -105,7 +103,7 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
     onFailure: readOnFailure(raw.on_failure, [...path, "on_failure"], report) ?? FAIL_CLOSED,
     headers: readHeaders(raw.headers, [...path, "headers"], report, masker),
     secrets: readSecrets(raw.secrets, [...path, "secrets"], report, masker),
-    auth: readServiceAuth(raw.auth, tls, [...path, "auth"], report, masker),
+    auth: readServiceAuth(raw, urls, tls, [...path, "auth"], report, masker),
     tls,
     proxies: readProxy(raw.proxy, [...path, "proxy"], report, masker),
     ...readHost(raw.host, urls, [...path, "host"], report),
@@ -117,17 +115,23 @@ function readSettings(name: string, raw: RawService, path: Path, report: Report,
 
 /** Tokens come over connections of their own, secured as the service's are unless something else is said. */
 function readServiceAuth(
-  raw: RawService["auth"],
+  { auth: raw, max_xml_size: xmlLimit, max_json_size: jsonLimit }: RawService,
+  urls: readonly string[],
   tls: TlsConfig,
   path: Path,
   report: Report,
   masker: Masker,
 ): AuthConfig {
-  const oauth2 = raw?.oauth2;
-  if (oauth2 === undefined || Object.keys(raw ?? {}).length > 1) return readAuth(raw, path, report, masker);
-  const at = [...path, "oauth2"];
-  const own = oauth2.tls === undefined ? tls : readTls(oauth2.tls, [...at, "tls"], report, masker);
-  return readOAuth2(oauth2, at, report, masker, own) ?? { kind: "none" };
+  const { oauth2, session } = raw ?? {};
+  const fetched = oauth2 ?? session;
+  if (fetched === undefined || Object.keys(raw ?? {}).length > 1) return readAuth(raw, path, report, masker);
+  const at = [...path, oauth2 === undefined ? "session" : "oauth2"];
+  const own = fetched.tls === undefined ? tls : readTls(fetched.tls, [...at, "tls"], report, masker);
+  const auth =
+    oauth2 === undefined
+      ? readSession(session!, at, report, masker, { urls, tls: own, xmlLimit, jsonLimit })
+      : readOAuth2(oauth2, at, report, masker, own);
+  return auth ?? { kind: "none" };
 }
 
 function readWarm(
@@ -200,6 +204,19 @@ function checkHeaderOwners(
     const message = `the mapping sets the query parameter ${query} itself; leave it to auth, or auth to it`;
     report.error([...path, "auth"], message, { key: true });
   }
+}
+
+function checkEnvelope({ auth, mapping }: ServiceConfig, path: Path, report: Report): void {
+  if (mapping.seal !== undefined) return;
+  const part =
+    auth.kind === "ws_security"
+      ? ["ws_security"]
+      : auth.kind === "session" && auth.login.block !== null
+        ? ["session", "soap_header"]
+        : null;
+  if (part === null) return;
+  const message = `${part.at(-1)} is a part of a SOAP envelope, and the mapping ${mapping.name} makes none: it needs "soap" under request`;
+  report.error([...path, ...part], message, { key: true });
 }
 
 function checkTransport(

@@ -193,7 +193,7 @@ export class Asking implements Asker {
     if (credentials.isIdle) return this.#callOnce(call);
     const { changes } = credentials;
     return this.#callOnce(call).then((result) =>
-      result.status === 401 ? this.#unauthorized(call, result, changes) : result,
+      result.status === 401 || result.answer === REFUSED ? this.#unauthorized(call, result, changes) : result,
     );
   }
 
@@ -218,11 +218,14 @@ export class Asking implements Asker {
       id: this.#request.id,
       instance: attribute(this.#request, "instance"),
       deadline: this.#deadline,
-      interpret: this.#interpret,
+      interpret: this.#interpretCall,
       asker: this,
       trace: this.#trace,
     });
   }
+
+  readonly #interpretCall = (reply: UpstreamReply): MaybePromise<Answer | Failure> =>
+    this.#service.credentials.isRefusal(reply) ? REFUSED : this.#interpret(reply);
 
   readonly #interpret = (reply: UpstreamReply): MaybePromise<Answer | Failure> => {
     const verdict = this.#service.mapping.interpret(reply, this.#request);
@@ -320,5 +323,10 @@ const JOINED_LATE: CallResult<Answer> = {
     detail: "the same call, made for another request, had not ended when the deadline came",
   },
   attempts: 0,
+};
+const REFUSED: Failure = {
+  cause: "http_4xx",
+  detail:
+    "the service says that the session is over, also of one that is new (auth.session.expired); look at what the login gives, and at how it is shown",
 };
 const OFFLINE: Failure = { cause: "offline", detail: "switched offline: no call is made" };

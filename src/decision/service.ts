@@ -23,6 +23,8 @@ export interface Credentials {
   readonly isIdle: boolean;
   /** Grows with each change. */
   readonly changes: number;
+  /** Whether a reply says that they are good no more; a 401 says so anyway. */
+  isRefusal(reply: UpstreamReply): boolean;
   /** Looks for newer ones, since the service has refused those that there are. */
   refused(): Promise<void>;
   /** The token that is shown, if any is: where it is from, and for how many milliseconds it will be; 0: there is none. */

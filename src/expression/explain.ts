@@ -97,7 +97,11 @@ function unknownName(name: string, scope: Scope): string {
   if (scope.kind === "request" && variableTypes("response").has(name)) {
     return `"${name}" belongs to the reply and is known in response rules only`;
   }
-  return `there is no attribute or variable "${name}"${suggestion(name, variableTypes(scope.kind).keys())}`;
+  const known = variableTypes(scope.kind);
+  if (scope.kind !== "request" && scope.kind !== "response" && variableTypes("request").has(name)) {
+    return `"${name}" belongs to a policy request; here is only ${[...known.keys()].join(", ")}`;
+  }
+  return `there is no attribute or variable "${name}"${suggestion(name, known.keys())}`;
 }
 
 function unknownFunction(summary: string, scope: Scope): string {

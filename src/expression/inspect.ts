@@ -84,7 +84,7 @@ function checkMember(node: ASTNode, bound: Bound, scope: Scope): void {
   const name = typeof key === "string" ? key : key.op === "value" ? key.args : undefined;
   if (typeof name !== "string") return;
   const offset = typeof key === "string" ? node.pos : key.start;
-  if (scope.kind === "response" && isName(object, "fault", bound) && !FAULT_MEMBERS.includes(name)) {
+  if (knows(scope, "fault") && isName(object, "fault", bound) && !FAULT_MEMBERS.includes(name)) {
     const known = FAULT_MEMBERS.join(", ");
     throw new ExpressionError(
       `fault has no member "${name}"${suggestion(name, FAULT_MEMBERS)} (it has ${known})`,
@@ -99,20 +99,24 @@ function checkMember(node: ASTNode, bound: Bound, scope: Scope): void {
 /** The name in `secret.NAME`, and no other use of `secret`; undefined where it is something else. */
 function secretName(node: ASTNode, bound: Bound, scope: Scope): string | undefined {
   if (isName(node, "secret", bound)) {
-    const message =
-      scope.kind === "request"
-        ? "a secret is sent by its name: secret.NAME"
-        : "a secret can be sent with the request, and not be used elsewhere";
+    const message = knows(scope, "secret")
+      ? "a secret is sent by its name: secret.NAME"
+      : "a secret can be sent with the request, and not be used elsewhere";
     throw new ExpressionError(message, node.start);
   }
   if (node.op !== "." && node.op !== "[]") return undefined;
   const [object, key] = node.args;
-  if (!isName(object, "secret", bound) || scope.kind !== "request") return undefined;
+  if (!isName(object, "secret", bound) || !knows(scope, "secret")) return undefined;
   const name = typeof key === "string" ? key : key.op === "value" ? key.args : undefined;
   if (typeof name !== "string") return undefined;
   if (scope.secretNames === null || scope.secretNames.includes(name)) return name;
-  const hint = suggestion(name, scope.secretNames) || "; name it under `secrets` of the service";
+  const where = scope.kind === "login" ? "of auth.session" : "of the service";
+  const hint = suggestion(name, scope.secretNames) || `; name it under \`secrets\` ${where}`;
   throw new ExpressionError(`there is no secret "${name}"${hint}`, object.start);
+}
+
+function knows({ kind }: Scope, name: string): boolean {
+  return variableTypes(kind).has(name);
 }
 
 function parametersHint(name: string, { parameterNames }: Scope): string {

@@ -4,7 +4,15 @@
  */
 import { ATTRIBUTE_NAMES, INTEGER_ATTRIBUTES } from "../model/request.ts";
 
-export type ScopeKind = "request" | "response";
+export type ScopeKind =
+  | "request"
+  | "response"
+  /** A login before all calls: secrets, and nothing of a policy request. */
+  | "login"
+  /** A reply that no rules answer: the login's, or the service's with a session in mind. */
+  | "reply"
+  /** How what the login gave is shown. */
+  | "token";
 
 export interface Scope {
   readonly kind: ScopeKind;
@@ -49,8 +57,7 @@ const REQUEST_TYPES: ReadonlyMap<string, string> = new Map([
   ["secret", "map<string, string>"],
 ]);
 
-const RESPONSE_TYPES: ReadonlyMap<string, string> = new Map([
-  ...COMMON_TYPES,
+const REPLY_TYPES: ReadonlyMap<string, string> = new Map([
   ["status", "int"],
   ["headers", "map<string, string>"],
   ["body", "dyn"],
@@ -58,9 +65,17 @@ const RESPONSE_TYPES: ReadonlyMap<string, string> = new Map([
   ["fault", "dyn"],
 ]);
 
+const TYPES: Readonly<Record<ScopeKind, ReadonlyMap<string, string>>> = {
+  request: REQUEST_TYPES,
+  response: new Map([...COMMON_TYPES, ...REPLY_TYPES]),
+  login: new Map([["secret", "map<string, string>"]]),
+  reply: REPLY_TYPES,
+  token: new Map([["token", "string"]]),
+};
+
 /** Every variable of a scope with its CEL type. */
 export function variableTypes(kind: ScopeKind): ReadonlyMap<string, string> {
-  return kind === "request" ? REQUEST_TYPES : RESPONSE_TYPES;
+  return TYPES[kind];
 }
 
 /** The members of `fault` (SOAP Fault, the same for 1.1 and 1.2). */

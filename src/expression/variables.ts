@@ -39,6 +39,37 @@ export function responseVariables(
   return new ResponseVariables(request, parameters, reply);
 }
 
+/** What a login sees before there is any policy request. */
+export function loginVariables(secrets: ReadonlyMap<string, string>): Variables {
+  return { secret: secrets };
+}
+
+/** What is seen of a reply alone, worked out when it is asked for. */
+export function replyVariables(reply: ReplyVariables): Variables {
+  return {
+    get status() {
+      return BigInt(reply.status);
+    },
+    get headers() {
+      return reply.headers;
+    },
+    get body() {
+      return reply.body;
+    },
+    get text() {
+      return reply.text;
+    },
+    get fault() {
+      return reply.fault;
+    },
+  };
+}
+
+/** How what a login gave is written where it is shown. */
+export function tokenVariables(token: string): Variables {
+  return { token };
+}
+
 const NO_SECRETS: ReadonlyMap<string, string> = new Map();
 
 class RequestVariables {

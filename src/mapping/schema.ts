@@ -8,7 +8,8 @@ const scalars = z.union([scalar, z.array(scalar)]);
 const headers = z.record(text, scalar.transform(String));
 const soapVersion = z.enum(["1.1", "1.2"], { error: 'expected "1.1" or "1.2", in quotes' });
 
-const request = z.strictObject({
+/** A call; logins are described alike. */
+export const requestSchema = z.strictObject({
   method: text.optional(),
   path: z.string().optional(),
   headers: headers.optional(),
@@ -110,7 +111,7 @@ export const mappingSchema = z.strictObject({
     )
     .default({}),
   presets: z.record(text, z.record(z.string(), z.unknown())).default({}),
-  request,
+  request: requestSchema,
   response: z.array(rule).min(1),
   allow: z.array(text).default([]),
   examples: z.array(example).default([]),

@@ -393,7 +393,7 @@ describe("a mistake in the configuration is an error with line and column", () =
     [
       "two ways to authenticate",
       corp("url: https://a.example, auth: { bearer: abcdef, basic: { username: a, password: bcdef } }"),
-      '2:41: error: expected one of "basic", "bearer", "api_key", "oauth2" and "ws_security", got basic and bearer',
+      '2:41: error: expected one of "basic", "bearer", "api_key", "oauth2", "session" and "ws_security", got basic and bearer',
     ],
     [
       "WS-Security for calls that are no SOAP",

@@ -88,6 +88,11 @@ function compilePart(
   return omitEmpty ? [sparseXml(tokens)] : tokens.flatMap(({ pieces }) => pieces);
 }
 
+/** XML for the Header of an envelope that is made elsewhere. */
+export function compileHeaderBlock(text: string, path: Path, context: CompileContext): Render {
+  return concatenate(compilePart(text, path, "1.1", context, false, new Set()));
+}
+
 /** Reports XML that cannot stand in an envelope of its own. */
 function checkPart(template: Template, version: SoapVersion, path: Path, context: CompileContext): boolean {
   const masked = maskSlots(template);

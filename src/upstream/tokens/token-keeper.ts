@@ -11,6 +11,8 @@ import { ownTrouble } from "../transport/errors.ts";
 
 export interface Token {
   readonly headers: AuthHeaders;
+  /** Where it is shown elsewhere than in headers: the token itself. */
+  readonly token?: string;
   /** Milliseconds from when it was asked for; Infinity: until it is refused. */
   readonly lifetime: number;
 }
@@ -19,6 +21,8 @@ export interface Token {
 export interface TokenSource {
   /** For messages: `https://login.example.com/token`. */
   readonly place: string;
+  /** Between two attempts that were refused, in milliseconds: the first, doubled each time, and the longest. */
+  readonly pauses?: { readonly first: number; readonly longest: number };
   /** Ends in bounded time. */
   obtain(): Promise<Token | Failure>;
   /** Resolves when no call of it is under way. */
@@ -40,9 +44,8 @@ const MARGIN_PART = 0.05;
 const MARGIN_MOST = 5_000;
 /** However short a life it is given, in milliseconds, so that not each call fetches one. */
 const SHORTEST_LIFE = 1_000;
-/** Between two attempts that fail, in milliseconds: the first pause, doubled each time, and the longest. */
-const FIRST_PAUSE = 1_000;
-const LONGEST_PAUSE = 30_000;
+/** Between two attempts that fail, where the source has no other. */
+const PAUSES = { first: 1_000, longest: 30_000 };
 /** A token that is younger, in milliseconds, is not fetched anew because it was refused: a service may refuse all. */
 const YOUNG = 1_000;
 
@@ -51,6 +54,7 @@ export class TokenKeeper implements Authenticator {
   readonly #source: TokenSource;
   readonly #events: TokenEvents;
   #token: AuthHeaders | null = null;
+  #text = "";
   /** By performance.now(): when it was asked for, is to be renewed, and is not shown any more. */
   #since = 0;
   #renewAt = 0;
@@ -82,6 +86,11 @@ export class TokenKeeper implements Authenticator {
   /** Milliseconds for which the token is shown; 0: there is none. */
   get remaining(): number {
     return this.#token === null ? 0 : Math.max(0, this.#end - performance.now());
+  }
+
+  /** The token itself, where it is shown elsewhere than in headers; empty: there is none. */
+  get text(): string {
+    return this.#text;
   }
 
   headers(): AuthHeaders | Failure | Promise<AuthHeaders | Failure> {
@@ -134,6 +143,7 @@ export class TokenKeeper implements Authenticator {
     const lifetime = Math.max(token.lifetime, SHORTEST_LIFE);
     if (this.#token !== null && asked < this.#end) this.#changes++;
     this.#token = token.headers;
+    this.#text = token.token ?? "";
     this.#since = asked;
     this.#renewAt = asked + lifetime - Math.min(lifetime * RENEW_PART, RENEW_MOST);
     this.#end = asked + lifetime - Math.min(lifetime * MARGIN_PART, MARGIN_MOST);
@@ -157,7 +167,8 @@ export class TokenKeeper implements Authenticator {
 
   #failed(failure: Failure): Failure {
     this.#failure = failure;
-    this.#pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, 2 * this.#pause));
+    const { first, longest } = (mayPass(failure) ? null : this.#source.pauses) ?? PAUSES;
+    this.#pause = Math.min(longest, Math.max(first, 2 * this.#pause));
     this.#pausedUntil = performance.now() + this.#pause;
     if (!this.#closed) this.#events.onFailure(failure, this.remaining);
     return failure;

@@ -52,6 +52,11 @@ export async function startSecuredPhpServer(password: string, kind: "text" | "di
   return startPhp("secured.php", await wsdl("1.1"), { PASSWORD: password, KIND: kind });
 }
 
+/** The same behind a login: `bridge & co` has this password; `?login` begins a session, `?end` ends all. */
+export async function startSessionPhpServer(password: string): Promise<SoapServer> {
+  return startPhp("session.php", await wsdl("1.1"), { PASSWORD: password });
+}
+
 /** The same with a PDP of XACML in SAML (xacml.php): the sender says what it answers. */
 export async function startXacmlServer(version: "2.0" | "3.0"): Promise<SoapServer> {
   const description = join(FOLDER, version === "3.0" ? "xacml3.wsdl" : "xacml2.wsdl");
