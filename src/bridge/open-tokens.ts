@@ -87,6 +87,7 @@ function openSession(service: ServiceConfig, auth: Session, log: Log): OpenedSou
     {
       ...tokenOptions(service, auth, "the login"),
       urls: urls.map((url) => new URL(url)),
+      ...(service.host !== undefined && { host: service.host }),
       render: () => login.render(),
       read: (reply) => {
         const session = login.read(reply);

@@ -39,7 +39,7 @@ export function readSession(
   const secrets = readSecrets(raw.secrets, [...path, "secrets"], report, masker);
   const shown = readShown(raw, path, report);
   if (shown === null) return null;
-  warnOfPlain(urls, [...path, "login"], report);
+  if (url !== undefined) warnOfPlain(urls, [...path, "login"], report);
   const duration = raw.expires_in === undefined ? undefined : parseDuration(raw.expires_in);
   let failed = false;
   const login = compileLogin(

@@ -43,7 +43,10 @@ export class SessionTokens implements TokenSource {
   get place(): string {
     const call = this.#options.render();
     const path = isFailure(call) ? "" : call.path;
-    return shown(this.#options.urls[0]!.href.replace(/\/$/, "") + path);
+    const url = this.#options.urls[0]!;
+    // What follows the path of a socket file is a path over HTTP.
+    if (url.protocol === "unix:") return `${url.href} ${path.replace(/\?.*/, "")}`.trim();
+    return shown(url.href.replace(/\/$/, "") + path);
   }
 
   async obtain(): Promise<Token | Failure> {
