@@ -11,6 +11,7 @@ import { ask } from "../support/ask.ts";
 import { type Bridge, LOGGED, startBridge } from "../support/bridge.ts";
 import { isMissing } from "../support/requirement.ts";
 import { type SoapServer, startNodeSoapServer, startSecuredPhpServer } from "../support/soap/servers.ts";
+import { startWss4jServer } from "../support/soap/wss4j.ts";
 import { freePort } from "../support/temporary.ts";
 
 const PASSWORD = "ge&heim<nis";
@@ -110,6 +111,53 @@ describe.skipIf(isMissing("php", "tests of WS-Security with PHP's SoapServer"))(
         /#Password(Text|Digest)\\">\*\*\*<\/wsse:Password>/,
       );
     }
+  });
+});
+
+/** Java takes its time for the first call. */
+const PATIENT = { timeout: "10s", deadline: "20s" };
+
+describe.skipIf(isMissing("wss4j", "tests of WS-Security with Apache WSS4J"))("Apache WSS4J", () => {
+  it.each([
+    ["digest", false, {}],
+    ["digest", true, { timestamp: "5m" }],
+    ["text", false, { type: "text" }],
+    ["text", true, { type: "text", nonce: true, created: true, timestamp: "1m" }],
+  ] as const)("verifies the bridge by %s, a Timestamp: %s", async (kind, timestamp, token) => {
+    const soap = await startWss4jServer(PASSWORD, kind, timestamp);
+    const { bridge, port } = await bridgeTo(soap, token, copy, PATIENT);
+    for (let n = 0; n < 3; n++) expect(await ask(port, MAIL)).toBe("DUNNO");
+    await expect.poll(() => bridge.decisions().length, LOGGED).toBe(3);
+    expect(bridge.decisions().map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
+  });
+
+  it("refuses what somebody sends once more: its nonce came before", async () => {
+    const soap = await startWss4jServer(PASSWORD, "digest", false);
+    const { port } = await bridgeTo(soap, {}, copy, PATIENT);
+    expect(await ask(port, MAIL)).toBe("DUNNO");
+    const body = await (await fetch(`${soap.url}?last`, { headers: { connection: "close" } })).text();
+    expect(body).toContain("#PasswordDigest");
+    const again = await fetch(soap.url, { method: "POST", body, headers: { connection: "close" } });
+    expect(again.status).toBe(500);
+    expect(await again.text()).toMatch(/replay/i);
+    expect(await ask(port, MAIL)).toBe("DUNNO");
+  });
+
+  it.each([
+    ["another password", "another", {}],
+    ["the password as it is, where a digest is wanted", PASSWORD, { type: "text" }],
+  ] as const)("refuses %s, and the log says what to look at", async (_, password, token) => {
+    const { bridge, port } = await bridgeTo(
+      await startWss4jServer(password, "digest", false),
+      token,
+      copy,
+      PATIENT,
+    );
+    expect(await ask(port, MAIL)).toMatch(/^DEFER 4\.3\.0 /);
+    await expect
+      .poll(() => String(bridge.decisions().at(-1)?.detail), LOGGED)
+      .toMatch(/SOAP Fault FailedAuthentication: .*; look at username and password under auth\.ws_security/);
+    expect(JSON.stringify(bridge.log())).not.toContain("heim");
   });
 });
 

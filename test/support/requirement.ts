@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { AXIS_FILES } from "./soap/axis.ts";
+import { WSS4J_FILES } from "./soap/wss4j.ts";
 
 interface Requirement {
   readonly isMet: () => boolean;
@@ -35,6 +36,12 @@ const REQUIREMENTS = {
   axis: {
     isMet: () => AXIS_FILES.every((file) => existsSync(file)) && runs("java", ["-version"]),
     remedy: "need Apache Axis: apt-get install -y libaxis-java libecj-java default-jre-headless",
+  },
+  wss4j: {
+    isMet: () =>
+      [...AXIS_FILES, ...WSS4J_FILES].every((file) => existsSync(file)) && runs("java", ["-version"]),
+    remedy:
+      "need Apache WSS4J: apt-get install -y libwss4j-java libaxis-java libecj-java default-jre-headless",
   },
   prism: {
     isMet: () => process.env.PFXBRIDGE_PRISM !== undefined,

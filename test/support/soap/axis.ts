@@ -10,9 +10,9 @@ const SOURCES = join(import.meta.dirname, "axis");
 const CLASSES = ["MailAuthorization", "Decision", "Reason", "Server"];
 const JARS = "/usr/share/java";
 /** Quick to start rather than quick. */
-const JAVA = ["-XX:TieredStopAtLevel=1", "-Xmx128m"];
+export const JAVA = ["-XX:TieredStopAtLevel=1", "-Xmx128m"];
 
-function classPath(names: readonly string[]): string {
+export function classPath(names: readonly string[]): string {
   return names.map((name) => join(JARS, `${name}.jar`)).join(":");
 }
 
@@ -44,12 +44,8 @@ export function startAxisServer(): Promise<SoapServer> {
  */
 export async function startAxis(service: string, deployment: string): Promise<SoapServer> {
   const folder = await temporaryFolder();
-  await promisify(execFile)("java", [
-    ...JAVA,
-    ...["-cp", COMPILER, "org.eclipse.jdt.internal.compiler.batch.Main"],
-    ...["-8", "-nowarn", "-cp", AXIS, "-d", folder.path],
-    ...CLASSES.map((name) => join(SOURCES, `${name}.java`)),
-  ]);
+  const sources = CLASSES.map((name) => join(SOURCES, `${name}.java`));
+  await compileJava(sources, AXIS, folder.path, "8");
   await copyFile(deployment, join(folder.path, "server-config.wsdd"));
   const server = await startServer(
     (port) => ({
@@ -66,4 +62,19 @@ export async function startAxis(service: string, deployment: string): Promise<So
       await folder.remove();
     },
   };
+}
+
+/** Compiles for a version of Java, into a folder. */
+export async function compileJava(
+  sources: readonly string[],
+  classes: string,
+  folder: string,
+  version: string,
+): Promise<void> {
+  await promisify(execFile)("java", [
+    ...JAVA,
+    ...["-cp", COMPILER, "org.eclipse.jdt.internal.compiler.batch.Main"],
+    ...[`-${version}`, "-nowarn", "-cp", classes, "-d", folder],
+    ...sources,
+  ]);
 }
