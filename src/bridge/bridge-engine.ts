@@ -19,6 +19,7 @@ import { processFigures } from "./process-figures.ts";
 import { serviceStatus } from "./service-status.ts";
 import type { EngineStatus } from "./status.ts";
 import { StoreLog } from "./store-log.ts";
+import { TokenShelf } from "./token-shelf.ts";
 import type { Tracer } from "./tracer.ts";
 
 /** Where requests come from. */
@@ -38,6 +39,7 @@ export class BridgeEngine implements Engine {
   readonly #offline: OfflineSwitch;
   readonly #activity = new Activity();
   readonly #stores: StorePool;
+  readonly #tokens = new TokenShelf();
   #reception: Reception | null = null;
   #tracer: Tracer | null = null;
   #bridge: Bridge | null = null;
@@ -80,6 +82,7 @@ export class BridgeEngine implements Engine {
       activity: this.#activity,
       stores: this.#stores,
       tracer: this.#tracer,
+      tokens: this.#tokens,
     });
     return { use: async () => this.#use(next, config), discard: () => void next.close() };
   }

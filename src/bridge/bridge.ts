@@ -21,6 +21,7 @@ import { Activity } from "./activity.ts";
 import { OfflineSwitch } from "./offline.ts";
 import { closeService, openService } from "./open-service.ts";
 import { Outages } from "./outages.ts";
+import { TokenShelf } from "./token-shelf.ts";
 import type { DecisionTrace, Tracer } from "./tracer.ts";
 
 export interface BridgeOptions {
@@ -32,6 +33,8 @@ export interface BridgeOptions {
   readonly activity?: Activity;
   /** Where remembered decisions are; they outlive a reload. */
   readonly stores?: StorePool;
+  /** Where tokens that are good outlive a reload. */
+  readonly tokens?: TokenShelf;
 }
 
 /** What became of the lines of an export. */
@@ -88,6 +91,7 @@ export class Bridge {
       activity = new Activity(),
       stores = new StorePool(log),
       tracer = null,
+      tokens = new TokenShelf(),
     } = options;
     const { sample, redact } = config.log;
     const redactor = redact && new Redactor(redact);
@@ -97,7 +101,7 @@ export class Bridge {
       for (const service of config.services.values()) {
         services.set(
           service.name,
-          await openService(service, offline, stores, log, activity, outages.of(service.name)),
+          await openService(service, offline, stores, log, activity, outages.of(service.name), tokens),
         );
       }
     } catch (error) {

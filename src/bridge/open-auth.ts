@@ -22,6 +22,7 @@ import type { UpstreamOptions } from "../upstream/options.ts";
 import type { TokenKeeper } from "../upstream/tokens/token-keeper.ts";
 import type { Activity } from "./activity.ts";
 import { openTokens } from "./open-tokens.ts";
+import type { TokenShelf } from "./token-shelf.ts";
 
 export interface OpenedAuth {
   readonly authenticator: Authenticator;
@@ -36,9 +37,14 @@ export interface OpenedAuth {
 }
 
 /** @throws Error that says which file of `tls` cannot be used */
-export function openAuth(service: ServiceConfig, log: Log, activity: Activity): OpenedAuth {
+export function openAuth(
+  service: ServiceConfig,
+  log: Log,
+  activity: Activity,
+  shelf: TokenShelf,
+): OpenedAuth {
   const { auth, headers, secrets, tls, proxies } = service;
-  const tokens = openTokens(service, log, activity);
+  const tokens = openTokens(service, log, activity, shelf);
   const all = [
     ...secretsOfAuth(auth),
     tls.passphrase,

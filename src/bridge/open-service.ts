@@ -22,6 +22,7 @@ import { openAuth } from "./open-auth.ts";
 import { openCache } from "./open-cache.ts";
 import { openUpstream } from "./open-upstream.ts";
 import type { Outage } from "./outages.ts";
+import type { TokenShelf } from "./token-shelf.ts";
 
 /** In milliseconds. */
 const MODULE_LOAD_TIME = 10_000;
@@ -34,11 +35,12 @@ export async function openService(
   log: Log,
   activity: Activity,
   outage: Outage,
+  shelf: TokenShelf,
 ): Promise<Service> {
   const { name, deadline, stressDeadline, onFailure } = config;
   const counts = activity.of(name);
   const mapping = await inTime(config.mapping);
-  const auth = openAuth(config, log, activity);
+  const auth = openAuth(config, log, activity, shelf);
   const upstream = openUpstream(config, auth, log, counts.attempts, outage);
   if (!offline.isOffline(name)) upstream.discover();
   const cache =

@@ -9,16 +9,25 @@ import { TokenEndpoints } from "../upstream/tokens/token-endpoints.ts";
 import { TokenKeeper, type TokenSource } from "../upstream/tokens/token-keeper.ts";
 import type { Activity } from "./activity.ts";
 import { baseOptions, circuitLog } from "./base-options.ts";
+import { type TokenShelf, tokenIdentity } from "./token-shelf.ts";
 
 /** Null where nothing is fetched. @throws Error that says which file of `tls` cannot be used */
-export function openTokens(service: ServiceConfig, log: Log, activity: Activity): TokenKeeper | null {
+export function openTokens(
+  service: ServiceConfig,
+  log: Log,
+  activity: Activity,
+  shelf: TokenShelf,
+): TokenKeeper | null {
   const opened = openSource(service, log);
   if (opened === null) return null;
-  const { source, headerNames } = opened;
+  const { source, headerNames, auth } = opened;
+  const identity = tokenIdentity(service, auth);
   const { name } = service;
   let failing = false;
   const keeper = new TokenKeeper(source, headerNames, {
-    onToken: (lifetime) => {
+    onToken: (kept) => {
+      const { lifetime } = kept.token;
+      shelf.put(name, identity, kept);
       const seconds = Number.isFinite(lifetime) ? Math.round(lifetime / 1000) : undefined;
       log[failing ? "info" : "debug"]({ service: name, from: source.place, seconds }, "a token was fetched");
       failing = false;
@@ -33,6 +42,11 @@ export function openTokens(service: ServiceConfig, log: Log, activity: Activity)
       log.warn({ service: name, cause, detail, seconds_left: Math.round(remaining / 1000) }, message);
     },
   });
+  const kept = shelf.find(name, identity);
+  if (kept !== null) {
+    auth.onToken(kept.token.token);
+    keeper.adopt(kept);
+  }
   for (const secret of secretsOfAuth(service.auth)) secret.follow(() => keeper.encourage());
   return keeper;
 }
@@ -42,6 +56,7 @@ const TOKEN_CALLS = 3;
 const TOKEN_WINDOW = 60_000;
 
 interface OpenedSource {
+  readonly auth: OAuth2 | Session;
   readonly source: TokenSource;
   /** That its tokens are sent in, in lower case. */
   readonly headerNames: readonly string[];
@@ -66,6 +81,7 @@ function openOAuth(service: ServiceConfig, auth: OAuth2, log: Log): OpenedSource
   );
   const tokens = new OAuthTokens({ server, clientId, proof: proofOf(proof), parameters }, endpoints);
   return {
+    auth,
     headerNames: ["authorization"],
     source: {
       get place() {
@@ -73,7 +89,7 @@ function openOAuth(service: ServiceConfig, auth: OAuth2, log: Log): OpenedSource
       },
       obtain: async () => {
         const token = await tokens.obtain();
-        if (!isFailure(token)) onToken(token.headers.authorization!.slice("Bearer ".length));
+        if (!isFailure(token)) onToken(token.token);
         return token;
       },
       close: () => tokens.close(),
@@ -98,7 +114,7 @@ function openSession(service: ServiceConfig, auth: Session, log: Log): OpenedSou
     },
     circuitLog(service.name, log, "the login"),
   );
-  return { source, headerNames };
+  return { auth, source, headerNames };
 }
 
 /** The service's own ways, with a circuit for the few calls that there are. */

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { TokenShelf } from "../../src/bridge/token-shelf.ts";
 import { type Answer, AuthorizationService, type Call } from "../support/service.ts";
 import { open } from "./bridge.ts";
 
@@ -68,10 +69,19 @@ class PingAm {
   }
 }
 
-async function opened(session: object = {}, more: object = {}, mapping: object = MAPPING) {
+async function started() {
   const am = new PingAm();
   const service = await AuthorizationService.start(am.answer);
   onTestFinished(() => service.stop());
+  return { am, service };
+}
+
+interface Reloaded extends Awaited<ReturnType<typeof started>> {
+  readonly tokens: TokenShelf;
+}
+
+async function opened(session: object = {}, more: object = {}, mapping: object = MAPPING, before?: Reloaded) {
+  const { am, service } = before ?? (await started());
   const bridge = await open(
     {
       services: {
@@ -88,6 +98,7 @@ async function opened(session: object = {}, more: object = {}, mapping: object =
       },
     },
     { "m.yaml": mapping },
+    before === undefined ? {} : { tokens: before.tokens },
   );
   const detail = () => String(bridge.lines.at(-1)!.detail);
   const evaluations = () => service.calls.filter(({ url }) => url !== LOGIN);
@@ -208,6 +219,34 @@ describe("a session", () => {
     expect(await bridge.ask()).toBe("DUNNO");
     expect(evaluations().length).toBe(1);
     expect(am.logins).toBe(1);
+  });
+});
+
+describe("a reload", () => {
+  it("keeps the session unless something that it was had by is another now", async () => {
+    const before: Reloaded = { ...(await started()), tokens: new TokenShelf() };
+    const { am, service } = before;
+    const reload = (session: object, more: object = {}) => opened(session, more, MAPPING, before);
+    expect(await (await reload({})).bridge.ask()).toBe("DUNNO");
+    const { bridge } = await reload({}, { on_failure: "DEFER later" });
+    expect(await bridge.ask()).toBe("DUNNO");
+    expect(am.logins).toBe(1);
+    am.evaluate = ({ headers }) => ({ status: 403, body: { you: headers.cookie } });
+    expect(await bridge.ask({ sender: "c@example.net" })).toBe('REJECT {"you":"iPlanetDirectoryPro=***"}');
+    am.evaluate = null;
+    am.password = "another-password";
+    expect(await (await reload({ secrets: { password: "another-password" } })).bridge.ask()).toBe("DUNNO");
+    expect(am.logins).toBe(2);
+    expect(service.calls.filter(({ url }) => url === LOGIN).length).toBe(2);
+  });
+
+  it("keeps one that is over no longer than the service says", async () => {
+    const before: Reloaded = { ...(await started()), tokens: new TokenShelf() };
+    expect(await (await opened({}, {}, MAPPING, before)).bridge.ask()).toBe("DUNNO");
+    before.am.good = "nobody's";
+    await sleep(1100);
+    expect(await (await opened({}, {}, MAPPING, before)).bridge.ask()).toBe("DUNNO");
+    expect(before.am.logins).toBe(2);
   });
 });
 

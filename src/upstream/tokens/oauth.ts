@@ -222,7 +222,7 @@ function tokenOf(
     };
   }
   const lifetime = seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1000;
-  return { headers: { authorization: `Bearer ${text}` }, lifetime };
+  return { token: text, headers: { authorization: `Bearer ${text}` }, lifetime };
 }
 
 function unsafeEndpoint(server: AuthorizationServer, url: string): Failure | null {

@@ -11,10 +11,19 @@ import { ownTrouble } from "../transport/errors.ts";
 
 export interface Token {
   readonly headers: AuthHeaders;
-  /** Where it is shown elsewhere than in headers: the token itself. */
-  readonly token?: string;
+  /** The token itself. */
+  readonly token: string;
   /** Milliseconds from when it was asked for; Infinity: until it is refused. */
   readonly lifetime: number;
+}
+
+/** A token with its times by performance.now(). */
+export interface KeptToken {
+  readonly token: Token;
+  /** When it was asked for, is to be renewed, and is not shown any more. */
+  readonly since: number;
+  readonly renewAt: number;
+  readonly end: number;
 }
 
 /** Where tokens come from. */
@@ -30,8 +39,7 @@ export interface TokenSource {
 }
 
 export interface TokenEvents {
-  /** @param lifetime in milliseconds */
-  onToken(lifetime: number): void;
+  onToken(kept: KeptToken): void;
   /** @param remaining milliseconds for which the token that there is stays good; 0: there is none */
   onFailure(failure: Failure, remaining: number): void;
 }
@@ -53,12 +61,7 @@ export class TokenKeeper implements Authenticator {
   readonly headerNames: readonly string[];
   readonly #source: TokenSource;
   readonly #events: TokenEvents;
-  #token: AuthHeaders | null = null;
-  #text = "";
-  /** By performance.now(): when it was asked for, is to be renewed, and is not shown any more. */
-  #since = 0;
-  #renewAt = 0;
-  #end = 0;
+  #kept: KeptToken | null = null;
   #flight: Promise<AuthHeaders | Failure> | null = null;
   #failure: Failure | null = null;
   #pause = 0;
@@ -85,19 +88,25 @@ export class TokenKeeper implements Authenticator {
 
   /** Milliseconds for which the token is shown; 0: there is none. */
   get remaining(): number {
-    return this.#token === null ? 0 : Math.max(0, this.#end - performance.now());
+    return this.#kept === null ? 0 : Math.max(0, this.#kept.end - performance.now());
   }
 
-  /** The token itself, where it is shown elsewhere than in headers; empty: there is none. */
+  /** The token itself, for where it is shown elsewhere than in headers; empty: there is none. */
   get text(): string {
-    return this.#text;
+    return this.#kept?.token.token ?? "";
+  }
+
+  /** Goes on with what another keeper had. */
+  adopt(kept: KeptToken): void {
+    this.#kept = kept;
   }
 
   headers(): AuthHeaders | Failure | Promise<AuthHeaders | Failure> {
     const now = performance.now();
-    if (this.#token !== null && now < this.#end) {
-      if (now >= this.#renewAt && now >= this.#pausedUntil) void this.#fetch();
-      return this.#token;
+    const kept = this.#kept;
+    if (kept !== null && now < kept.end) {
+      if (now >= kept.renewAt && now >= this.#pausedUntil) void this.#fetch();
+      return kept.token.headers;
     }
     if (
       this.#flight === null &&
@@ -113,7 +122,8 @@ export class TokenKeeper implements Authenticator {
   /** Fetches a new one, because the service has refused the one that there is; that is kept where it cannot be had. */
   async refused(): Promise<void> {
     const now = performance.now();
-    if (this.#flight === null && (now < this.#since + YOUNG || now < this.#pausedUntil)) return;
+    if (this.#flight === null && (now < (this.#kept?.since ?? -YOUNG) + YOUNG || now < this.#pausedUntil))
+      return;
     await this.#fetch();
   }
 
@@ -141,16 +151,16 @@ export class TokenKeeper implements Authenticator {
     const token = await this.#obtain();
     if (isFailure(token)) return this.#failed(token);
     const lifetime = Math.max(token.lifetime, SHORTEST_LIFE);
-    if (this.#token !== null && asked < this.#end) this.#changes++;
-    this.#token = token.headers;
-    this.#text = token.token ?? "";
-    this.#since = asked;
-    this.#renewAt = asked + lifetime - Math.min(lifetime * RENEW_PART, RENEW_MOST);
-    this.#end = asked + lifetime - Math.min(lifetime * MARGIN_PART, MARGIN_MOST);
-    if (lifetime === Number.POSITIVE_INFINITY) this.#renewAt = this.#end = lifetime;
+    if (this.#kept !== null && asked < this.#kept.end) this.#changes++;
+    this.#kept = {
+      token: { ...token, lifetime },
+      since: asked,
+      renewAt: asked + lifetime - Math.min(lifetime * RENEW_PART, RENEW_MOST),
+      end: asked + lifetime - Math.min(lifetime * MARGIN_PART, MARGIN_MOST),
+    };
     this.#failure = null;
     this.encourage();
-    if (!this.#closed) this.#events.onToken(lifetime);
+    if (!this.#closed) this.#events.onToken(this.#kept);
     return token.headers;
   }
 
