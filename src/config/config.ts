@@ -11,7 +11,7 @@ import type { LogFormat } from "../observe/formats.ts";
 import type { SyslogTarget } from "../observe/syslog/target.ts";
 import type { Endpoint } from "../postfix/endpoint.ts";
 import type { Problem } from "../source/problem.ts";
-import type { KeyAlgorithm } from "../upstream/tokens/client-key.ts";
+import type { KeyAlgorithm, Thumbprints } from "../upstream/tokens/client-key.ts";
 import type { TlsOptions } from "../upstream/transport/tls-options.ts";
 import type { OnFailure } from "./on-failure.ts";
 import type { Secret } from "./secret.ts";
@@ -203,6 +203,8 @@ export type OAuth2Proof =
       readonly key: Secret;
       readonly passphrase?: Secret;
       readonly keyId?: string;
+      /** By which the server knows the key: `x5t` and `x5t#S256` of RFC 7515. */
+      readonly thumbprints?: Thumbprints;
       readonly algorithm?: KeyAlgorithm;
       readonly audience?: string;
     };

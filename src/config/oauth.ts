@@ -1,12 +1,16 @@
 /** `auth.oauth2`: client credentials, from where tokens come and by what the client shows who it is. */
+
+import { runsAsRoot } from "../files/hands.ts";
 import type { Path } from "../source/position.ts";
+import { readTrusted } from "../source/trusted.ts";
 import { isSafe } from "../upstream/tokens/address.ts";
-import { keyProblem } from "../upstream/tokens/client-key.ts";
+import { keyProblem, type Thumbprints, thumbprintsOf } from "../upstream/tokens/client-key.ts";
 import type { OAuth2, OAuth2Proof, TlsConfig } from "./config.ts";
 import { readPem, readSecret } from "./credentials.ts";
 import type { Masker } from "./masker.ts";
 import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
+import type { Secret } from "./secret.ts";
 
 export type RawOAuth2 = NonNullable<NonNullable<RawService["auth"]>["oauth2"]>;
 
@@ -99,7 +103,7 @@ function readProof(
   for (const name of needless) {
     report.warn([...path, name], `${name} is not used by ${method}`, { key: true });
   }
-  for (const name of ["passphrase", "key_id", "algorithm", "assertion_audience"] as const) {
+  for (const name of ["passphrase", "key_id", "certificate", "algorithm", "assertion_audience"] as const) {
     if (raw[name] === undefined || method === "private_key_jwt") continue;
     report.warn([...path, name], `${name} is not used by ${method}`, { key: true });
   }
@@ -165,12 +169,37 @@ function readKeyProof(raw: RawOAuth2, path: Path, report: Report, masker: Masker
   const problemOf = (pem: string) => keyProblem(pem, passphrase?.reveal(), algorithm);
   const key = readPem(raw.private_key, [...path, "private_key"], report, masker, problemOf);
   if (key === null) return null;
+  const thumbprints =
+    raw.certificate === undefined
+      ? undefined
+      : readThumbprints(raw.certificate, key, passphrase, path, report);
+  if (thumbprints === null) return null;
   return {
     method: "private_key_jwt",
     key,
+    ...(thumbprints !== undefined && { thumbprints }),
     ...(passphrase !== undefined && { passphrase }),
     ...(keyId !== undefined && { keyId }),
     ...(algorithm !== undefined && { algorithm }),
     ...(audience !== undefined && { audience }),
   };
+}
+
+/** In bytes. */
+const LARGEST_CERTIFICATE = 64 * 1024;
+
+/** Of the certificate that belongs to the key; null, and a problem in the report, when it cannot be used. */
+function readThumbprints(
+  certificate: string,
+  key: Secret,
+  passphrase: Secret | undefined,
+  path: Path,
+  report: Report,
+): Thumbprints | null {
+  const content = readTrusted(report.resolve(certificate), LARGEST_CERTIFICATE, runsAsRoot(), report.owner);
+  const thumbprints =
+    "problem" in content ? content : thumbprintsOf(content.text, key.reveal(), passphrase?.reveal());
+  if (!("problem" in thumbprints)) return thumbprints;
+  report.error([...path, "certificate"], thumbprints.problem);
+  return null;
 }

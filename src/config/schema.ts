@@ -93,6 +93,7 @@ const oauth2 = z.strictObject({
     .enum(["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth"])
     .optional(),
   key_id: text.optional(),
+  certificate: text.optional(),
   algorithm: z.enum(KEY_ALGORITHMS).optional(),
   assertion_audience: text.optional(),
   scope: texts.optional(),

@@ -1,8 +1,11 @@
 /** `auth.oauth2` against a token endpoint that does what real ones do on a bad day. */
+import { execFileSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Answer, AuthorizationService, type Call } from "../support/service.ts";
+import { TestAuthority } from "../upstream/certificates.ts";
 import { open } from "./bridge.ts";
 
 const MAPPING = {
@@ -323,12 +326,18 @@ describe("an issuer", () => {
 });
 
 describe("a mistake in oauth2", () => {
+  const authority = new TestAuthority();
+  const pair = authority.issue("client", "DNS:bridge");
+  afterAll(() => authority.remove());
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const pem = rsa.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   const encrypted = rsa.privateKey
     .export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "opensesame" })
     .toString();
   const files = {
+    "pair.pem": readFileSync(pair.key, "utf8"),
+    "pair.crt": readFileSync(pair.cert, "utf8"),
+    "another.crt": readFileSync(authority.certificate, "utf8"),
     "rsa.pem": pem,
     "encrypted.pem": encrypted,
     "public.pem": rsa.publicKey.export({ type: "spki", format: "pem" }).toString(),
@@ -351,9 +360,28 @@ describe("a mistake in oauth2", () => {
     [key("encrypted.pem"), "the private key is encrypted; set passphrase"],
     [{ ...key("encrypted.pem"), passphrase: "wrong-one" }, "cannot be decrypted"],
     [{ ...key("rsa.pem"), algorithm: "ES256" }, "algorithm ES256 needs an EC key, and this is one of RSA"],
+    [{ ...key("rsa.pem"), certificate: "rsa.pem" }, "there is no certificate in it"],
+    [{ ...key("rsa.pem"), certificate: "another.crt" }, "the certificate is that of another key"],
     [key("ed448.pem"), "a key of type ed448 cannot be used"],
   ])("%j", async (oauth2, message) => {
     await expect(opened({ oauth2, files })).rejects.toThrow(message);
+  });
+
+  it("none: a key with its certificate, which the assertion names by its thumbprints", async () => {
+    const { tokens, bridge } = await opened({
+      oauth2: { ...key("pair.pem"), certificate: "pair.crt" },
+      files,
+    });
+    expect(await bridge.ask()).toBe("DUNNO");
+    const assertion = new URLSearchParams(tokens.calls[0]!.text).get("client_assertion")!;
+    const header = JSON.parse(Buffer.from(assertion.split(".")[0]!, "base64url").toString());
+    // As openssl has it: `sha1 Fingerprint=AB:CD:…`
+    const fingerprint = (hash: string) => {
+      const printed = execFileSync("openssl", ["x509", "-in", pair.cert, "-noout", "-fingerprint", hash]);
+      const hex = printed.toString().trim().split("=")[1]!.replaceAll(":", "");
+      return Buffer.from(hex, "hex").toString("base64url");
+    };
+    expect(header).toMatchObject({ x5t: fingerprint("-sha1"), "x5t#S256": fingerprint("-sha256") });
   });
 
   it("none: an encrypted key with its passphrase", async () => {

@@ -1,5 +1,12 @@
 /** The private key by which a client shows who it is (RFC 7523): out of a PEM text, for the algorithm it is meant for. */
-import { createPrivateKey, type KeyObject, subtle, type webcrypto } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  type KeyObject,
+  subtle,
+  type webcrypto,
+  X509Certificate,
+} from "node:crypto";
 
 /** The algorithms of RFC 7518 and 8037 that authorization servers take. */
 export const KEY_ALGORITHMS = [
@@ -48,6 +55,33 @@ export async function importKey(
   if ("problem" in usable) throw new Error(usable.problem);
   const der = key.export({ type: "pkcs8", format: "der" });
   return subtle.importKey("pkcs8", der, usable.parameters, false, ["sign"]);
+}
+
+/** Of a certificate, as JOSE headers name it (RFC 7515 §4.1.7, §4.1.8). */
+export interface Thumbprints {
+  readonly x5t: string;
+  readonly "x5t#S256": string;
+}
+
+/** Those of the first certificate in a PEM text; or why they are of no use with the key. */
+export function thumbprintsOf(
+  pem: string,
+  key: string,
+  passphrase?: string,
+): Thumbprints | { readonly problem: string } {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(pem);
+  } catch {
+    return { problem: "there is no certificate in it; expected PEM, -----BEGIN CERTIFICATE-----" };
+  }
+  const own = keyOf(key, passphrase);
+  if (typeof own === "string") return { problem: own };
+  if (!certificate.checkPrivateKey(own)) {
+    return { problem: "the certificate is that of another key than private_key" };
+  }
+  const digest = (hash: string) => createHash(hash).update(certificate.raw).digest("base64url");
+  return { x5t: digest("sha1"), "x5t#S256": digest("sha256") };
 }
 
 function keyOf(pem: string, passphrase: string | undefined): KeyObject | string {

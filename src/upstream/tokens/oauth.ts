@@ -10,7 +10,7 @@ import { type Failure, isFailure } from "../../model/failure.ts";
 import { isPlainObject } from "../../model/plain-object.ts";
 import { oneLine } from "../../text/one-line.ts";
 import { isSafe, shown } from "./address.ts";
-import { importKey, type KeyAlgorithm } from "./client-key.ts";
+import { importKey, type KeyAlgorithm, type Thumbprints } from "./client-key.ts";
 import { tokenRefused } from "./oauth-errors.ts";
 import type { TokenEndpoints } from "./token-endpoints.ts";
 import type { Token, TokenSource } from "./token-keeper.ts";
@@ -25,6 +25,7 @@ export type ClientProof =
       readonly method: "private_key_jwt";
       key(): { readonly pem: string; readonly passphrase?: string };
       readonly keyId?: string | undefined;
+      readonly thumbprints?: Thumbprints | undefined;
       readonly algorithm?: KeyAlgorithm | undefined;
       /** Whom the assertion is for. Default: the issuer where it is known, else the token endpoint. */
       readonly audience?: string | undefined;
@@ -194,10 +195,11 @@ async function clientAuthentication(
     case "private_key_jwt": {
       const { pem, passphrase } = proof.key();
       const key = await importKey(pem, passphrase, proof.algorithm);
-      const { keyId, audience = server.issuer } = proof;
+      const { keyId, thumbprints, audience = server.issuer } = proof;
       return oauth.PrivateKeyJwt(keyId === undefined ? key : { key, kid: keyId }, {
         [oauth.modifyAssertion]: (header, payload) => {
           payload.aud = audience;
+          Object.assign(header, thumbprints);
           // More servers know this name than that of the newer RFC 9864.
           if (header.alg === "Ed25519") header.alg = "EdDSA";
         },
