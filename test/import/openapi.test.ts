@@ -87,6 +87,50 @@ describe("what is written", () => {
     expect(text).toContain("403 (Forbidden)");
   });
 
+  it.each([
+    [{ type: "http", scheme: "basic" }, "auth: { basic: { username: NAME, password: { file: PATH } } }"],
+    [
+      { type: "apiKey", in: "header", name: "X-Api-Key" },
+      'auth: { api_key: { header: "X-Api-Key", key: { file: PATH } } }',
+    ],
+    [
+      { type: "apiKey", in: "query", name: "key" },
+      'auth: { api_key: { query: "key", key: { file: PATH } } }',
+    ],
+    [{ type: "mutualTLS" }, "tls: { cert: PATH, key: PATH }"],
+    [
+      {
+        type: "oauth2",
+        flows: { clientCredentials: { tokenUrl: "https://login.example.com/token", scopes: {} } },
+      },
+      'auth: { oauth2: { token_url: "https://login.example.com/token", client_id: NAME, client_secret: { file: PATH } } }',
+    ],
+    [
+      {
+        type: "openIdConnect",
+        openIdConnectUrl: "https://login.example.com/corp/.well-known/openid-configuration",
+      },
+      'auth: { oauth2: { issuer: "https://login.example.com/corp", client_id: NAME, client_secret: { file: PATH } } }',
+    ],
+  ])("says it for %j as the configuration writes it", async (scheme, line) => {
+    const schema = { type: "object", properties: { allowed: { type: "boolean" } } };
+    const content = { "application/json": { schema } };
+    const file = await written(
+      JSON.stringify({
+        openapi: "3.1.0",
+        info: { title: "t", version: "1" },
+        components: { securitySchemes: { way: scheme } },
+        security: [{ way: [] }],
+        paths: {
+          "/check": { post: { operationId: "check", responses: { 200: { description: "", content } } } },
+        },
+      }),
+    );
+    const text = await drafted("openapi", file, "check");
+    expect(text).toContain(line);
+    expect(text).toContain("# security scheme way");
+  });
+
   it("takes no name of a document for more than a name", async () => {
     const hostile = '${secret.x}"\n# y\u001b[31m';
     const file = await written(

@@ -56,6 +56,19 @@ const document = (url: string, more: object = {}) => ({
 });
 
 describe("a service that says where it is asked", () => {
+  it("is shown a key in the query for its document, too", async () => {
+    const auth = { api_key: { query: "key", key: "k&y-that-is-secret" } };
+    const pdp = await AuthorizationService.start(({ url }) => {
+      if (!url.endsWith("?key=k%26y-that-is-secret")) return { status: 401 };
+      return url.startsWith("/ask") ? { body: { decision: true } } : document(pdp.url);
+    });
+    onTestFinished(() => pdp.stop());
+    const corp = { url: pdp.url, mapping: "authzen", discover: "authzen", auth };
+    const { ask } = await open({ services: { corp } });
+    expect(await ask()).toBe(PERMIT);
+    expect(pdp.calls.map(({ url }) => url.split("?")[0])).toEqual([WELL_KNOWN, "/ask"]);
+  });
+
   it("is asked there, and its document is read once", async () => {
     const { ask, urls, lines } = await discovering((url) => document(url));
     expect(await Promise.all([ask(), ask({ sender: "b@example.net" })])).toEqual([PERMIT, PERMIT]);
