@@ -3,13 +3,14 @@ import type { Config } from "../config/config.ts";
 import { findConfig, passedOverAsRoot } from "../config/find.ts";
 import { loadConfig } from "../config/load.ts";
 import { missingOnMachine } from "../config/machine.ts";
-import { StateFile } from "../control/state-file.ts";
+import { runsAsRoot } from "../files/hands.ts";
 import { findMapping, shippedMappings } from "../mapping/find.ts";
 import { type LoadedMapping, loadMapping } from "../mapping/load.ts";
 import { formatProblem, type Problem, ProblemError } from "../source/problem.ts";
 import { visible } from "../text/visible.ts";
 import { type Command, readArguments } from "./command.ts";
 import { becomeHarmless } from "./privileges.ts";
+import { closedFolders, unreadable, unwritable } from "./within-reach.ts";
 
 export const check: Command = {
   help: [
@@ -51,18 +52,16 @@ export const check: Command = {
     const config = await loadConfig(file);
     // Before root's rights are gone: what the bridge opens as root need not be its user's to see.
     const missing = await missingOnMachine(config);
+    const givesUpRoot = config.user !== undefined && runsAsRoot();
+    // A bridge that stays root writes as root, whoever its modules run as here.
+    const asRoot = givesUpRoot ? [] : await unwritable(config);
     becomeHarmless({ ...config, mappings: [...config.services.values()].map(({ mapping }) => mapping) });
-    return checkConfig(config, [...missing, ...(await unwritable(config))]);
+    const asUser = givesUpRoot
+      ? [...unreadable(config), ...(await unwritable(config)), ...closedFolders(config)]
+      : [];
+    return checkConfig(config, [...missing, ...asRoot, ...asUser]);
   },
 };
-
-/** Where the bridge could not keep what is switched by hand; as the user that this process is by now. */
-async function unwritable({ file, control }: Config): Promise<Problem[]> {
-  const problem = control && (await new StateFile(control.state).problem());
-  if (problem === undefined) return [];
-  const message = `a restart will forget what is switched offline by hand: ${problem} (on this machine)`;
-  return [{ file, message, severity: "warning" }];
-}
 
 async function checkConfig(config: Config, missing: readonly Problem[]): Promise<number> {
   const tally = new Tally();

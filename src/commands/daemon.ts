@@ -37,6 +37,7 @@ import { VERSION } from "../version.ts";
 import { OwnFigures } from "./own-figures.ts";
 import { becomeUser } from "./privileges.ts";
 import { ReloadRecord } from "./reload-record.ts";
+import { unreadable } from "./within-reach.ts";
 
 /** For the service manager, until a reload succeeds. */
 const REFUSED = "the configuration was not loaded again, the log says why";
@@ -141,9 +142,10 @@ class Daemon {
       this.#admin = new AdminEndpoint(this.#seen(engine), this.#log);
       (await this.#admin.prepare(config.admin)).use();
     }
-    becomeUser(config);
+    const hasGivenUpRoot = becomeUser(config);
     this.#log.use(this.#openLog(config));
-    for (const { message, ...place } of config.warnings) this.#log.warn(place, message);
+    const outOfReach = hasGivenUpRoot ? unreadable(config) : [];
+    for (const { message, ...place } of [...config.warnings, ...outOfReach]) this.#log.warn(place, message);
     if (stdio && config.control !== undefined) {
       this.#log.info({}, "control is not used with --stdio: there may be many such processes at once");
     }

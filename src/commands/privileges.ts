@@ -11,10 +11,13 @@ import { systemUser } from "../postfix/accounts.ts";
 /**
  * As root, becomes the `user` of the configuration, if it names one.
  *
+ * @returns whether it did
  * @throws with a message that names the key, when the user or group is unknown or the rights stay
  */
-export function becomeUser({ user, group }: Pick<Config, "user" | "group">): void {
-  if (user !== undefined && runsAsRoot()) dropPrivileges(user, group);
+export function becomeUser({ user, group }: Pick<Config, "user" | "group">): boolean {
+  if (user === undefined || !runsAsRoot()) return false;
+  dropPrivileges(user, group);
+  return true;
 }
 
 /**

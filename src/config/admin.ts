@@ -59,7 +59,10 @@ export function readAdmin(
 function readTls(raw: { readonly cert: string; readonly key: string }, report: Report) {
   const read = (name: "cert" | "key"): string => {
     const file = readTrusted(report.resolve(raw[name]), MOST_PEM, undefined, report.owner);
-    if ("text" in file) return file.text;
+    if ("text" in file) {
+      if (name === "key") report.warnIfPublic(["admin", "tls", name], report.resolve(raw[name]));
+      return file.text;
+    }
     report.error(["admin", "tls", name], file.problem);
     return "";
   };

@@ -19,6 +19,8 @@ import type { Secret } from "./secret.ts";
 /** All times are in milliseconds, all sizes in bytes, all paths absolute. */
 export interface Config {
   readonly file: string;
+  /** Every file that was read for it, itself among them, but for what a module imports; empty for a text. */
+  readonly files: readonly string[];
   readonly listeners: readonly ListenerConfig[];
   readonly services: ReadonlyMap<string, ServiceConfig>;
   /** Never empty; only the last has no condition. */

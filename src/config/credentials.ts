@@ -57,6 +57,7 @@ export function readPem(
       typeof file === "string" ? SecretFile.read(file, { owner: report.owner, problemOf, masker }) : file;
     if (secret instanceof SecretFile) {
       warnOfShort(secret.reveal(), path, report);
+      report.warnIfPublic([...path, key], secret.path);
       return secret;
     }
     const isOfValue = "isOfValue" in secret;

@@ -5,6 +5,7 @@
  * answers to failures. Fails with a ProblemError that holds all that was found wrong, each with line and column.
  */
 import { availableParallelism } from "node:os";
+import { notingFiles } from "../source/files-read.ts";
 import { ProblemError } from "../source/problem.ts";
 import { suggestion } from "../text/nearest.ts";
 import { readAdmin } from "./admin.ts";
@@ -27,7 +28,8 @@ import { type ConfigSource, readConfigFile, readConfigText } from "./source.ts";
  * @throws ProblemError
  */
 export async function loadConfig(file: string): Promise<Config> {
-  return resolveConfig(readConfigFile(file, configSchema));
+  const { loaded, files } = await notingFiles(async () => resolveConfig(readConfigFile(file, configSchema)));
+  return { ...loaded, files };
 }
 
 /**
@@ -61,6 +63,7 @@ async function resolveConfig({ document, raw, owner }: ConfigSource<RawConfig>):
   if (report.failed) throw new ProblemError(report.problems);
   return {
     file,
+    files: [],
     listeners,
     services,
     routes,

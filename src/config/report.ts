@@ -1,5 +1,6 @@
 /** Collects what is wrong with a configuration, so that all of it can be said at once. */
 import { dirname, resolve } from "node:path";
+import { isReadableByAll } from "../files/rights.ts";
 import type { ProblemOptions, YamlDocument } from "../source/document.ts";
 import type { Path } from "../source/position.ts";
 import { distinct, type Problem } from "../source/problem.ts";
@@ -39,6 +40,12 @@ export class Report {
 
   warn(path: Path, message: string, options: ProblemOptions = {}): void {
     this.#problems.push(this.problem(path, message, { ...options, severity: "warning" }));
+  }
+
+  /** Warns where a file that holds a secret is one that every user of the machine can read. */
+  warnIfPublic(path: Path, file: string): void {
+    if (!isReadableByAll(file)) return;
+    this.warn(path, `every user of this machine can read this secret; chmod o-r ${file}`);
   }
 
   /** A problem with what the path leads to, for somebody else to report. */

@@ -68,7 +68,10 @@ function readTls(raw: NonNullable<RawSyslogTls>, report: Report): SyslogTls {
   const read = (name: "ca" | "cert" | "key"): string | undefined => {
     if (raw[name] === undefined) return undefined;
     const file = readTrusted(report.resolve(raw[name]), MOST_PEM, undefined, report.owner);
-    if ("text" in file) return file.text;
+    if ("text" in file) {
+      if (name === "key") report.warnIfPublic([...path, name], report.resolve(raw[name]));
+      return file.text;
+    }
     report.error([...path, name], file.problem);
     return undefined;
   };

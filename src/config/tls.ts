@@ -11,6 +11,8 @@ import type { Report } from "./report.ts";
 import type { RawService } from "./schema.ts";
 import type { Secret } from "./secret.ts";
 
+const HOLD_KEYS: ReadonlySet<string> = new Set(["key", "pkcs12"]);
+
 /** Names in lists of ciphers that bring what is known to be weak. */
 const WEAK =
   /@SECLEVEL=0|(?:^|[:+, ])(?:ALL|COMPLEMENTOFALL|LOW|EXP\w*|MD5|RC4|3?DES|SEED|IDEA)\b|RC4|DES-CBC|MD5/;
@@ -31,6 +33,7 @@ export function readTls(raw: RawService["tls"], path: Path, report: Report, mask
       report.error([...path, name], problem);
       return {};
     }
+    if (HOLD_KEYS.has(name)) report.warnIfPublic([...path, name], files[name]);
   }
   const passphrase = readPassphrase(raw, path, report, masker);
   if (passphrase === null) return {};

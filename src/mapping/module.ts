@@ -13,10 +13,10 @@
  */
 
 import { statSync } from "node:fs";
-import { userInfo } from "node:os";
 import { pathToFileURL } from "node:url";
 import { needsAllRecipients, recipientsProblem } from "../expression/all-recipients.ts";
 import { requestVariables } from "../expression/variables.ts";
+import { ownName, readingProblem } from "../files/rights.ts";
 import { sanitizeText } from "../model/action.ts";
 import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
@@ -69,15 +69,18 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
     const { mtimeMs } = statSync(file);
     return (await import(`${pathToFileURL(file).href}?mtime=${mtimeMs}`)) as Record<string, unknown>;
   } catch (error) {
-    const message = `the module cannot be loaded: ${thrownMessage(error)}${hintOfRights(error)}`;
+    const message = `the module cannot be loaded: ${thrownMessage(error)}${hintOfRights(error, file)}`;
     throw new ProblemError([{ file, message, severity: "error" }]);
   }
 }
 
 /** Root gives up its rights before it runs a module: what it could read itself may be out of reach then. */
-function hintOfRights(error: unknown): string {
+function hintOfRights(error: unknown, file: string): string {
   if (!(error instanceof Error && "code" in error && error.code === "EACCES")) return "";
-  return `; modules are run as ${userInfo().username}, who must be able to read it and to enter each folder on the way`;
+  // Node tells the path of what it could not open: of the module, or of what it imports.
+  const [path = file] = /(?<=')\/[^']+(?=')/.exec(error.message) ?? [];
+  const problem = readingProblem(path) ?? `user ${ownName()} must be able to read it`;
+  return `; modules run as the bridge's user: ${problem}`;
 }
 
 function exportedFunction(exports: Record<string, unknown>, name: string, file: string): Exported {

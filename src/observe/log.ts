@@ -10,6 +10,7 @@
  */
 import { isatty } from "node:tty";
 import { type Logger, type LoggerOptions, pino } from "pino";
+import { writingProblem } from "../files/rights.ts";
 import { safeJson } from "../text/quote.ts";
 import { Destination, type Place } from "./destination.ts";
 import { type LogFormat, lineFormat } from "./formats.ts";
@@ -245,9 +246,9 @@ function openPlace({ file, output = STANDARD_OUTPUT }: LogOptions): Place {
   try {
     return { fd: openWithoutBlocking(file), own: true };
   } catch (error) {
-    throw new Error(
-      `log.file: ${file} cannot be opened for writing (${(error as NodeJS.ErrnoException).code})`,
-    );
+    const { code } = error as NodeJS.ErrnoException;
+    const problem = code === "EACCES" ? writingProblem(file) : undefined;
+    throw new Error(`log.file: ${problem ?? `${file} cannot be opened for writing (${code})`}`);
   }
 }
 

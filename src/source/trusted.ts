@@ -4,7 +4,9 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { changeableByOthers, runsAsRoot } from "../files/hands.ts";
+import { readingProblem } from "../files/rights.ts";
 import { givenContent, keepContent } from "./contents.ts";
+import { noteFile } from "./files-read.ts";
 
 /**
  * The content of a file in UTF-8, or what is wrong with it: not there, not readable, too large, in
@@ -20,6 +22,7 @@ export function readTrusted(
   root: boolean = runsAsRoot(),
   owner?: number,
 ): { readonly text: string } | { readonly problem: string } {
+  noteFile(path);
   const given = givenContent(path);
   if (given !== undefined) return { text: given };
   const read = readBytes(path, maxSize, root, owner);
@@ -69,6 +72,7 @@ export function readBytes(
  * What is wrong with a file that something else will read: not there, no file, or, for root, in others' hands.
  */
 export function fileProblem(path: string, root: boolean = runsAsRoot(), owner?: number): string | undefined {
+  noteFile(path);
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -87,6 +91,8 @@ export function fileProblem(path: string, root: boolean = runsAsRoot(), owner?: 
 function whyUnreadable(path: string, error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOENT" || code === "ENOTDIR") return `${path} does not exist`;
-  if (code === "EACCES" || code === "EPERM") return `${path} cannot be read by this user`;
+  if (code === "EACCES" || code === "EPERM") {
+    return readingProblem(path) ?? `${path} cannot be read by this user`;
+  }
   return `${path} cannot be read (${String(code ?? error)})`;
 }

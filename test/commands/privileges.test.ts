@@ -1,13 +1,15 @@
 /** Root's rights end before any code of a module runs. These tests need root. */
 import { execFileSync } from "node:child_process";
-import { chmod, chown, readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chmod, chown, mkdir, readFile, writeFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { install } from "../support/installation.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary.ts";
+import { TestAuthority } from "../upstream/certificates.ts";
 import { Program, run, Site } from "./program.ts";
 import { ANY_PORT, permitting } from "./services.ts";
 
 const USER = "nobody";
+const GROUP = "nogroup";
 
 /** Records who it runs as when it is imported, and answers with what it recorded. */
 const RECORDER = `
@@ -15,6 +17,13 @@ const RECORDER = `
   export const toRequest = () => ({ path: "/", body: "{}" });
   export const toAction = () => "WARN " + who;
 `;
+
+/** Of an authority, in PEM. */
+async function certificate(): Promise<string> {
+  const authority = new TestAuthority();
+  onTestFinished(() => authority.remove());
+  return await readFile(authority.certificate, "utf8");
+}
 
 function id(...options: string[]): number[] {
   return execFileSync("id", [...options, USER], { encoding: "utf8" })
@@ -161,6 +170,177 @@ describe.skipIf(process.geteuid?.() !== 0)("started as root", () => {
     bridge.signal("SIGHUP");
     await bridge.logged({ msg: "configuration not loaded, the old one stays in use" });
     expect(await bridge.ask({ sender: "a" })).toBe("WARN two");
+  });
+
+  describe("files that the user cannot read", () => {
+    /** Each file that a configuration reads, alone out of the user's reach, and the command that mends it. */
+    it.each(["pfxbridge.yaml", "mine.yaml", "password", "warm.jsonl"])("%s", async (name) => {
+      const site = await publicSite({
+        "pfxbridge.yaml": {
+          listen: ANY_PORT,
+          services: {
+            corp: {
+              url: "https://127.0.0.1:1",
+              mapping: "./mine.yaml",
+              auth: { bearer: { file: "password" } },
+              cache: { ttl: "1m" },
+              warm: "warm.jsonl",
+            },
+          },
+          user: USER,
+        },
+        "mine.yaml": { request: { path: "/" }, response: [{ when: "status == 200", action: "DUNNO" }] },
+        password: "hunter22",
+        "warm.jsonl": "",
+      });
+      const path = site.path(name);
+      await chmod(path, 0o600);
+      const mend = `chgrp ${GROUP} ${path} && chmod g+r ${path}`;
+      const message = `a reload will fail: user ${USER} cannot read ${path}; ${mend}`;
+      const checked = await run(["check", "-c", site.config], { command });
+      expect(checked).toMatchObject({ status: 0, stderr: "" });
+      expect(checked.stdout).toContain(message);
+
+      const bridge = new Program(["serve", "-c", site.config], { command });
+      const logged = await bridge.logged({ msg: message });
+      expect(logged).toMatchObject({ level: "warn" });
+      await bridge.logged({ msg: "started" });
+      bridge.signal("SIGHUP");
+      await bridge.logged({ msg: "configuration not loaded, the old one stays in use" });
+      expect(bridge.log.map(({ msg }) => String(msg)).join("\n")).toContain(
+        `user ${USER} cannot read ${path}; ${mend}`,
+      );
+
+      // What was said mends it.
+      execFileSync("sh", ["-c", mend]);
+      bridge.signal("SIGHUP");
+      await bridge.logged({ msg: "configuration loaded again" });
+      expect((await run(["check", "-c", site.config], { command })).stdout).not.toContain(
+        "a reload will fail",
+      );
+    });
+
+    it("certificates, without which it does not start", async () => {
+      const site = await publicSite({
+        "pfxbridge.yaml": {
+          listen: ANY_PORT,
+          services: { corp: { url: "https://127.0.0.1:1", mapping: "authzen", tls: { ca: "ca.pem" } } },
+          user: USER,
+        },
+        "ca.pem": await certificate(),
+      });
+      const path = site.path("ca.pem");
+      await chmod(path, 0o600);
+      const problem = `user ${USER} cannot read ${path}; chgrp ${GROUP} ${path} && chmod g+r ${path}`;
+      const { stdout } = await run(["check", "-c", site.config], { command });
+      expect(stdout).toContain(`the bridge will not start: ${problem}`);
+      const { status, stderr } = await run(["serve", "-c", site.config], { command });
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: `pfxbridge: tls.ca cannot be read: ${problem}\n`,
+      });
+    });
+
+    it("names the folder that is closed to it", async () => {
+      const site = await publicSite({
+        "pfxbridge.yaml": {
+          listen: ANY_PORT,
+          services: {
+            corp: {
+              url: "http://127.0.0.1:1",
+              mapping: "authzen",
+              auth: { bearer: { file: "kept/secrets/password" } },
+            },
+          },
+          user: USER,
+        },
+      });
+      const closed = site.path("kept");
+      await mkdir(site.path("kept/secrets"), { recursive: true });
+      await writeFile(site.path("kept/secrets/password"), "hunter22", { mode: 0o644 });
+      await chmod(closed, 0o700);
+      const { stdout } = await run(["check", "-c", site.config], { command });
+      expect(stdout).toContain(
+        `user ${USER} cannot enter ${closed}, a folder on the way to ${site.path("kept/secrets/password")}; chgrp ${GROUP} ${closed} && chmod g+x ${closed}`,
+      );
+    });
+
+    it("a module, or what it imports, is named with the command that mends it", async () => {
+      const site = await publicSite({
+        "pfxbridge.yaml": {
+          listen: ANY_PORT,
+          services: { corp: { url: "http://127.0.0.1:1", mapping: "./mine.mjs" } },
+          user: USER,
+        },
+        "mine.mjs": 'export * from "./part.mjs";',
+        "part.mjs": RECORDER,
+      });
+      for (const name of ["part.mjs", "mine.mjs"]) {
+        const path = site.path(name);
+        await chmod(path, 0o600);
+        for (const verb of ["check", "serve"]) {
+          const { status, stdout, stderr } = await run([verb, "-c", site.config], { command });
+          expect(status).toBe(1);
+          expect(stdout + stderr).toContain(
+            `user ${USER} cannot read ${path}; chgrp ${GROUP} ${path} && chmod g+r ${path}`,
+          );
+        }
+      }
+    });
+  });
+
+  describe("places where the user cannot write", () => {
+    it("log file, store and state, and folders of sockets, which check names with what to do", async () => {
+      const site = await publicSite({});
+      const [log, store, state] = ["bridge.log", "store/cache.lmdb", "kept/state"].map((name) =>
+        site.path(name),
+      );
+      await mkdir(site.path("kept"));
+      await site.write("pfxbridge.yaml", {
+        listen: [`unix:${site.path("policy")}`],
+        control: { endpoint: `unix:${site.path("control")}`, state },
+        services: {
+          corp: {
+            url: "http://127.0.0.1:1",
+            mapping: "authzen",
+            cache: { ttl: "1m", store: `lmdb:${store}` },
+          },
+        },
+        log: { file: log },
+        user: USER,
+      });
+      await chmod(site.config, 0o644);
+      const { status, stdout } = await run(["check", "-c", site.config], { command });
+      expect(status).toBe(0);
+      const mend = `install -o ${USER} -m 0640 /dev/null ${log}`;
+      const mendStore = `install -d -o ${USER} -m 0750 ${site.path("store")}`;
+      expect(stdout).toContain(
+        `log.file: the bridge will not start: user ${USER} cannot make ${log}; ${mend}`,
+      );
+      expect(stdout).toContain(
+        `will forget what is remembered: user ${USER} cannot make ${site.path("store")}; ${mendStore}`,
+      );
+      expect(stdout).toContain(`${state} cannot be written (EACCES)`);
+      expect(stdout).toContain(`user ${USER} cannot write in ${site.folder}: what is bound there stays`);
+
+      const ended = await run(["serve", "-c", site.config], { command });
+      expect(ended.stderr).toContain(`log.file: user ${USER} cannot make ${log}; ${mend}`);
+
+      execFileSync("sh", ["-c", `${mend} && ${mendStore}`]);
+      const again = await run(["check", "-c", site.config], { command });
+      expect(again.stdout).not.toMatch(/log\.file|will forget what is remembered/);
+    });
+
+    it("says nothing of a bridge that stays root, nor of what its user can write", async () => {
+      const site = await publicSite({});
+      await site.write("pfxbridge.yaml", {
+        listen: ANY_PORT,
+        services: { corp: { url: "http://127.0.0.1:1", mapping: "authzen" } },
+        log: { file: "bridge.log" },
+      });
+      const { stdout } = await run(["check", "-c", site.config], { command });
+      expect(stdout).not.toMatch(/user \S+ cannot/);
+    });
   });
 
   it("warns when it stays root", async () => {

@@ -9,6 +9,7 @@ import { readFileSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import type { SecureContext } from "node:tls";
 import { runsAsRoot } from "../../files/hands.ts";
+import { readingProblem } from "../../files/rights.ts";
 import { signatureOf } from "../../files/signature.ts";
 import { fileProblem } from "../../source/trusted.ts";
 import { messageOf, ownTrouble } from "./errors.ts";
@@ -111,7 +112,7 @@ function contentOf(name: string, file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new Error(`tls.${name} cannot be read: ${messageOf(error)}`);
+    throw new Error(`tls.${name} cannot be read: ${readingProblem(file) ?? messageOf(error)}`);
   }
 }
 
