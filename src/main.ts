@@ -12,6 +12,10 @@ import { VERSION } from "./version.ts";
 
 // Loaded when asked for: `try` and `check` need no listeners, and the service starts the sooner.
 const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  init: {
+    summary: "write a configuration to start from, and say what goes into main.cf",
+    load: async () => (await import("./commands/init.ts")).init,
+  },
   serve: {
     summary: "answer Postfix's policy requests",
     load: async () => (await import("./commands/serve.ts")).serve,
