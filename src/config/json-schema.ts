@@ -1,6 +1,6 @@
 /**
  * The shapes of pfxbridge.yaml and of mappings as JSON Schema, for completion and checks in an editor. The files are
- * mappings/pfxbridge.schema.json and mappings/mapping.schema.json: `npx vitest run test/config/json-schema.test.ts -u` writes them.
+ * mappings/pfxbridge.schema.json and mappings/mapping.schema.json: `npm run schemas` writes them.
  */
 import { z } from "zod";
 import { DURATION, formatDuration, formatSize, SIZE } from "./duration.ts";

@@ -14,13 +14,13 @@ const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
 const validator = (file: string) => new Ajv({ strict: false }).compile(JSON.parse(read(file)));
 
 describe("the schema of", () => {
-  it("pfxbridge.yaml is that of today; if not: npx vitest run test/config/json-schema.test.ts -u", async () => {
+  it("pfxbridge.yaml is that of today; if not: npm run schemas", async () => {
     await expect(jsonSchemaText("pfxbridge.yaml", configSchema)).toMatchFileSnapshot(
       join(ROOT, "mappings/pfxbridge.schema.json"),
     );
   });
 
-  it("mappings is that of today; if not: npx vitest run test/config/json-schema.test.ts -u", async () => {
+  it("mappings is that of today; if not: npm run schemas", async () => {
     await expect(jsonSchemaText("A mapping of pfxbridge", mappingSchema)).toMatchFileSnapshot(
       join(ROOT, "mappings/mapping.schema.json"),
     );
@@ -30,6 +30,18 @@ describe("the schema of", () => {
     const text = read(`mappings/${name}.yaml`);
     expect(text).toMatch(/^# yaml-language-server: \$schema=mapping\.schema\.json\n/);
     const validate = validator("mappings/mapping.schema.json");
+    expect(validate(parse(text)) ? [] : validate.errors).toEqual([]);
+  });
+
+  it.each([
+    ["pfxbridge.yaml", "/usr/lib/pfxbridge/mappings/"],
+    ["oci/pfxbridge.yaml", "../../mappings/"],
+    ["compose/pfxbridge.yaml", "../../mappings/"],
+  ])("pfxbridge.yaml takes deploy/%s, which names it in its first line", (file, folder) => {
+    const text = read(join("deploy", file));
+    expect(text).toMatch(/^# yaml-language-server: \$schema=(.*)\n/);
+    expect(text.split("\n")[0]).toBe(`# yaml-language-server: $schema=${folder}pfxbridge.schema.json`);
+    const validate = validator("mappings/pfxbridge.schema.json");
     expect(validate(parse(text)) ? [] : validate.errors).toEqual([]);
   });
 
