@@ -6,9 +6,12 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
 import type { ServiceConfig } from "../config/config.ts";
 import { formatDuration } from "../config/duration.ts";
+import { proxyFor } from "../config/proxy.ts";
 import { visible } from "../text/visible.ts";
 import { LATE, within } from "../time/within.ts";
 import { failureOf } from "../upstream/transport/errors.ts";
+import { type Address, Opening } from "../upstream/transport/opening.ts";
+import type { HttpProxy } from "../upstream/transport/proxy.ts";
 import { systemResolver } from "../upstream/transport/resolver.ts";
 import { readTlsFiles } from "../upstream/transport/tls-files.ts";
 import { termsOf } from "../upstream/upstream.ts";
@@ -26,7 +29,7 @@ export async function checkReach(service: ServiceConfig): Promise<Finding[]> {
 async function checkUrl(service: ServiceConfig, url: URL): Promise<Finding[]> {
   const about = `service ${service.name}`;
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const shown = url.origin;
+  const shown = url.protocol === "unix:" ? `unix:${decodeURIComponent(url.pathname)}` : url.origin;
   const progress = {
     url: shown,
     hostname,
@@ -36,6 +39,14 @@ async function checkUrl(service: ServiceConfig, url: URL): Promise<Finding[]> {
     tls: url.protocol === "https:" ? termsOf(service.tls) : null,
   };
   const failed = (error: unknown) => amiss(about, failureOf(error, progress).detail);
+  const proxy = proxyFor(service.proxies, url);
+  if (url.protocol === "unix:" || proxy !== null) {
+    try {
+      return await checkDetour(service, url, proxy, about);
+    } catch (error) {
+      return [failed(error)];
+    }
+  }
   const found: Finding[] = [];
   try {
     const addresses =
@@ -73,6 +84,55 @@ async function checkUrl(service: ServiceConfig, url: URL): Promise<Finding[]> {
     );
   }
   return found;
+}
+
+/** A socket file, or the way by a proxy; behind a proxy the certificate is the service's own. */
+async function checkDetour(
+  service: ServiceConfig,
+  url: URL,
+  proxy: HttpProxy | null,
+  about: string,
+): Promise<Finding[]> {
+  const isSecure = url.protocol === "https:";
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const socketPath = proxy === null ? decodeURIComponent(url.pathname) : undefined;
+  const socket = await opened(
+    {
+      hostname,
+      port: Number(url.port) || (isSecure ? 443 : 80),
+      ...(socketPath !== undefined && { socketPath }),
+      resolver: systemResolver,
+      // TLS is looked at here: only a tunnel is asked for, where calls take one.
+      tls: null,
+      http2: isSecure || service.http2,
+      proxy,
+    },
+    service.timeout,
+  );
+  try {
+    if (proxy === null) return [well(about, `the socket ${socketPath} takes connections`)];
+    const way = well(
+      about,
+      `the proxy ${proxy.url} ${isSecure ? `connects to ${url.origin}` : "takes connections"}`,
+    );
+    return isSecure ? [way, ...(await checkTls(socket, service, hostname, about, url.origin))] : [way];
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function opened(address: Address, timeout: number): Promise<Socket> {
+  let opening: Opening | undefined;
+  const socket = await within(
+    timeout,
+    new Promise<Socket>((resolve, reject) => {
+      opening = new Opening(address, (error, ready) => (error === null ? resolve(ready) : reject(error)));
+    }),
+  );
+  if (socket !== LATE) return socket;
+  const stage = opening?.stage;
+  opening?.end();
+  throw new Error(`${stage} took longer than ${formatDuration(timeout)}`);
 }
 
 /** Looks at the certificate also where it is no good, so as to say all that is wrong with it. */

@@ -1,12 +1,14 @@
 /** `pfxbridge doctor` as it is run: services, certificates, the clock of Redis, its exit status and JSON. */
+import { once } from "node:events";
+import { createServer as createHttp } from "node:http";
 import { createServer as createHttps } from "node:https";
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Ended, run, Site } from "../commands/program.ts";
 import { GATE, permitting, service } from "../commands/services.ts";
 import { startRedis } from "../support/redis.ts";
 import { isMissing } from "../support/requirement.ts";
-import { freePort } from "../support/temporary.ts";
+import { freePort, temporaryFolder } from "../support/temporary.ts";
 import { contentsOf, type KeyPair, TestAuthority } from "../upstream/certificates.ts";
 
 const MAIN = [
@@ -124,6 +126,50 @@ describe.skipIf(isMissing("postfix", "tests of the doctor"))("the doctor", () =>
       expect(status).toBe(1);
       expect(stdout).toMatch(/✗ .*not signed by an authority that is trusted here; set tls\.ca/);
     });
+  });
+
+  it("connects to a socket file, and says that there is none", async () => {
+    const { path, remove } = await temporaryFolder();
+    onTestFinished(remove);
+    const file = `${path}/opa.sock`;
+    const gone = await doctor({ url: `unix:${file}` }, ["--no-call"]);
+    expect(gone.status).toBe(1);
+    expect(gone.stdout).toContain(`✗ unix:${file}: there is no such socket file`);
+    const server = createHttp((_, response) => response.end());
+    server.listen(file);
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const { stdout, status } = await doctor({ url: `unix:${file}` }, ["--no-call"]);
+    expect(stdout).toContain(`✓ the socket ${file} takes connections\n`);
+    expect(status).toBe(0);
+  });
+
+  it("goes by the proxy, and looks at the certificate behind it", async () => {
+    const authority = new TestAuthority();
+    onTestFinished(() => authority.remove());
+    const old = createHttps(contentsOf(authority.issue("old", "DNS:localhost", "expired")), (_, response) =>
+      response.end(),
+    );
+    await listening(old);
+    const { port } = old.address() as { port: number };
+    let isRefusing = false;
+    const proxy = createHttp();
+    proxy.on("connect", (_request, client: Socket) => {
+      if (isRefusing) return client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+      const server = connect(port, "127.0.0.1", () => client.write("HTTP/1.1 200 OK\r\n\r\n"));
+      client.on("error", () => server.destroy());
+      server.on("error", () => client.destroy());
+      return client.pipe(server).pipe(client);
+    });
+    await listening(proxy);
+    const by = `http://127.0.0.1:${(proxy.address() as { port: number }).port}`;
+    const service = { url: `https://localhost:${port}`, proxy: by, tls: { ca: authority.certificate } };
+    const { status, stdout } = await doctor(service, ["--no-call"]);
+    expect(status).toBe(1);
+    expect(stdout).toContain(`✓ the proxy ${by} connects to https://localhost:${port}\n`);
+    expect(stdout).toMatch(/✗ its certificate ended 20\d\d-\d\d-\d\d\n/);
+    isRefusing = true;
+    expect((await doctor(service, ["--no-call"])).stdout).toMatch(/✗ https:\/\/localhost:\d+: .*proxy.*403/);
   });
 
   describe("of Redis' clock", () => {
