@@ -53,9 +53,9 @@ async function exportTo(file: string | undefined, target: ControlTarget): Promis
   }
   // Half an export must not stand where a whole one is looked for.
   try {
-    await replaceFile(resolve(file), (partial) =>
-      pipeline(lines, partial.createWriteStream({ autoClose: false })),
-    );
+    await replaceFile(resolve(file), async (partial) => {
+      for await (const chunk of lines) await partial.appendFile(chunk);
+    });
   } catch (error) {
     throw incomplete(error);
   }

@@ -281,6 +281,7 @@ describe("the client without a bridge", () => {
       problem: expect.stringMatching(/^no bridge is running: there is no socket/),
     });
     expect(await askControl({ endpoint: { kind: "inet", host: "127.0.0.1", port: 1 } }, status)).toEqual({
+      absent: true,
       problem: expect.stringMatching(/^no bridge is running: nobody listens/),
     });
   });
