@@ -98,6 +98,19 @@ export class ReplyView {
     }
   }
 
+  /** What rules have read until now, by the variable's name, for messages. */
+  get seen(): ReadonlyMap<string, unknown> {
+    const seen = new Map<string, unknown>([["headers", this.headers]]);
+    if (this.#text !== undefined) seen.set("text", this.#text);
+    // What is neither JSON nor XML has no body that could be of another shape.
+    if (this.#content !== undefined && this.#content !== NO_CONTENT) seen.set("body", this.#content.body);
+    return seen;
+  }
+
+  get empty(): boolean {
+    return this.#reply.body.length === 0;
+  }
+
   /** What the reply says it is, for messages; not cleaned. */
   get type(): string {
     return this.#contentTypeOf().type;

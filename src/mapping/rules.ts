@@ -18,6 +18,7 @@ import type { UpstreamReply } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import { faultHint } from "./fault-hint.ts";
+import { foundBy, foundInstead } from "./found-instead.ts";
 import { type ReplyOptions, ReplyView } from "./reply.ts";
 import { replyFailure } from "./reply-failure.ts";
 import { compileAction, type RuleAction } from "./rule-action.ts";
@@ -111,12 +112,15 @@ export function applyRules(
     const matches = rule.condition === null || rule.condition.test(variables);
     if (view.unreadable !== null) return replyFailure(reply, sanitizeText(view.unreadable));
     if (matches instanceof EvaluationError) {
-      const detail = `rule ${index + 1} cannot be evaluated: ${matches.message}${shapeHint(view)}`;
+      const found = rule.condition === null ? "" : foundBy(rule.condition, view.seen, matches.message);
+      const detail = `rule ${index + 1} cannot be evaluated: ${matches.message}${found}${shapeHint(view)}`;
       return untaken(reply, view, request, detail);
     }
     if (matches) return conclude(rule.outcome, index + 1, reply, view, variables);
   }
-  const hint = whiteSpaceHint(rules, view, request, parameters, options, reply) ?? shapeHint(view);
+  const found = foundInstead(triedOf(rules, success), view.seen);
+  const white = whiteSpaceHint(rules, view, request, parameters, options, reply);
+  const hint = white ?? `${shapeHint(view)}${found}`;
   return untaken(reply, view, request, `no rule matches${hint}`);
 }
 
@@ -132,6 +136,12 @@ function untaken(reply: UpstreamReply, view: ReplyView, request: PolicyRequest, 
     ),
     said: words,
   };
+}
+
+function triedOf(rules: readonly Rule[], success: boolean) {
+  return rules.flatMap(({ condition, successOnly }, index) =>
+    successOnly && !success ? [] : [{ number: index + 1, condition }],
+  );
 }
 
 /** A service that ends its text with a line end answers no rule that compares all of it. */
@@ -199,5 +209,6 @@ function shapeHint(view: ReplyView): string {
   const fault = view.shortFault();
   if (fault !== null) return faultHint(fault);
   if (place !== undefined) return place;
+  if (view.empty) return " (the body is empty)";
   return type === "" ? " (the reply names no content type)" : ` (the reply is ${type})`;
 }

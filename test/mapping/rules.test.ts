@@ -37,7 +37,8 @@ describe("rules", () => {
         "HTTP status 200: no rule matches (rule 2 would, but for the white space around the text; write text.trim() in place of text); it said: yes",
     });
     expect(await plain("maybe\n")).toMatchObject({
-      detail: "HTTP status 200: no rule matches (the reply is text/plain); it said: maybe",
+      detail:
+        'HTTP status 200: no rule matches (the reply is text/plain): rules 1 and 2 looked for "no" or "yes" in text, which is another text; it said: maybe',
     });
   });
 
