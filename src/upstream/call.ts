@@ -230,17 +230,18 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     this.#attempts++;
     this.#endpoint = endpoint;
     this.#headers = headers;
-    this.#discovered(endpoint.discovery?.ready() ?? null);
+    const problem = endpoint.discovery?.ready(this.#permit!.trial) ?? null;
+    if (!(problem instanceof Promise)) this.#discovered(problem, false);
+    else void this.deadline.cut(problem, DISCOVERY_LATE).then((late) => this.#discovered(late, true));
   }
 
-  #discovered(problem: Failure | null | Promise<Failure | null>): void {
+  /** @param tried whether the service was asked, or a failure told again while it is left alone */
+  #discovered(problem: Failure | null, tried: boolean): void {
     if (problem === null) {
       this.#exchange(false);
-    } else if (problem instanceof Promise) {
-      void this.deadline.cut(problem, DISCOVERY_LATE).then((late) => this.#discovered(late));
     } else {
       this.#release("unknown");
-      if (isRetryable(problem)) this.#permit!.failed(problem.detail, NOBODY);
+      if (tried && isRetryable(problem)) this.#permit!.failed(problem.detail, NOBODY);
       else this.#permit!.interrupted(problem.detail);
       this.#endAttempt(problem);
     }
@@ -275,12 +276,20 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     return { ...request, body: seal(body, endpoint.origin + endpoint.join(path)) };
   }
 
-  /** The next endpoint, after the one tried last, whose circuit lets a call through. */
+  /**
+   * The next endpoint, after the one tried last, whose circuit lets a call through; one whose paths cannot be had at the
+   * moment only where there is no other.
+   */
   #admitted(): Endpoint | null {
+    return this.#admittedOf(false) ?? this.#admittedOf(true);
+  }
+
+  #admittedOf(pausing: boolean): Endpoint | null {
     const { endpoints } = this.#context;
     for (let step = 1; step <= endpoints.length; step++) {
       const index = (this.#last + step) % endpoints.length;
       const endpoint = endpoints[index]!;
+      if ((endpoint.discovery?.pausing ?? false) !== pausing) continue;
       const permit = endpoint.circuit.admit(this.#subject);
       if (permit === null) continue;
       this.#last = index;

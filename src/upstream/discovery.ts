@@ -77,15 +77,26 @@ export class Discovery {
     };
   }
 
-  /** Null when a call can be made; else why none can, or a promise of either. Never rejects. */
-  ready(): Failure | Promise<Failure | null> | null {
+  /** Whether calls fail at once, for the reason of a failure that was. */
+  get pausing(): boolean {
+    const waiting = this.#known === null && this.#pending === null && this.#failure !== null;
+    return waiting && performance.now() < this.#notBefore;
+  }
+
+  /**
+   * Null when a call can be made; else why none can, or a promise of either. Never rejects. What comes as no promise says
+   * nothing new of the service.
+   *
+   * @param trial a call by which a circuit finds out, so that no pause holds it up: the circuit had its own
+   */
+  ready(trial: boolean): Failure | Promise<Failure | null> | null {
     const now = performance.now();
     if (this.#known !== null) {
       if (now >= this.#agesAt && now >= this.#notBefore) this.#read();
       return null;
     }
     if (this.#pending !== null) return this.#pending;
-    if (this.#failure !== null && now < this.#notBefore) return this.#failure;
+    if (this.pausing && !trial) return this.#failure;
     return this.#read();
   }
 

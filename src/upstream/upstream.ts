@@ -82,7 +82,7 @@ export class Upstream {
 
   /** Finds out where the service is asked, before the first call has to. */
   discover(): void {
-    for (const { discovery } of this.#endpoints) void discovery?.ready();
+    for (const { discovery } of this.#endpoints) void discovery?.ready(false);
   }
 
   /** Whether several AuthZEN evaluations can be asked for at once; no, where the service says so or has not said yet. */

@@ -197,12 +197,59 @@ describe("while the document cannot be had", () => {
     expect(await ask()).toBe(PERMIT);
   });
 
-  it("its circuit opens", async () => {
+  it("the next URL is asked without an attempt for the one that is left alone", async () => {
+    const dead = await AuthorizationService.start(() => ({ status: 503 }));
+    onTestFinished(() => dead.stop());
+    const alive = await AuthorizationService.start(({ url }) =>
+      url === WELL_KNOWN ? document(alive.url) : { body: { decision: true } },
+    );
+    onTestFinished(() => alive.stop());
+    const corp = {
+      url: [dead.url, alive.url],
+      discover: "authzen",
+      retry: { attempts: 1 },
+      on_failure: { default: DEFERRED },
+    };
+    const { ask } = await open({ services: { corp } });
+    expect(await ask()).toBe(DEFERRED);
+    expect(await ask()).toBe(PERMIT);
+    expect(dead.calls).toHaveLength(1);
+  });
+
+  it("its circuit opens by the calls that waited for it", async () => {
     const { ask, decisions } = await discovering(() => ({ status: 503 }), {
       service: { breaker: { minimum_calls: 3 } },
     });
-    for (let n = 0; n < 5; n++) await ask();
+    await Promise.all([1, 2, 3, 4, 5].map((n) => ask({ sender: `${n}@example.net` })));
+    await ask();
     expect(decisions().at(-1)).toMatchObject({ cause: "circuit_open" });
+  });
+
+  it("one failure told again and again opens no circuit, so that calls succeed when the pause is over", async () => {
+    let well = false;
+    const { ask, decisions, urls } = await discovering((url) => (well ? document(url) : { status: 503 }), {
+      service: { breaker: { minimum_calls: 3, open_for: "1m" } },
+    });
+    for (let n = 0; n < 20; n++) expect(await ask()).toBe(DEFERRED);
+    expect(urls()).toEqual([WELL_KNOWN]);
+    expect(decisions().every(({ cause }) => cause === "http_5xx")).toBe(true);
+    well = true;
+    await expect.poll(() => ask(), { timeout: 5000 }).toBe(PERMIT);
+  });
+
+  it("a circuit's trial reads it, though the pause is not over", async () => {
+    let well = false;
+    const { ask, decisions } = await discovering((url) => (well ? document(url) : { status: 503 }), {
+      service: { breaker: { minimum_calls: 3, open_for: "200ms" } },
+    });
+    await Promise.all([1, 2, 3].map((n) => ask({ sender: `${n}@example.net` })));
+    await ask();
+    expect(decisions().at(-1)).toMatchObject({ cause: "circuit_open" });
+    well = true;
+    const began = performance.now();
+    await expect.poll(() => ask(), { timeout: 5000, interval: 20 }).toBe(PERMIT);
+    // The pause after a first failure is a second.
+    expect(performance.now() - began).toBeLessThan(900);
   });
 });
 

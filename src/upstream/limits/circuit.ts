@@ -48,6 +48,8 @@ export interface Permit {
   declined(): void;
   /** It ended for a reason that says nothing of the service; a trial has failed all the same. */
   interrupted(detail: string): void;
+  /** Whether it alone finds out how the service is, so that it has to ask. */
+  readonly trial: boolean;
 }
 
 // opossum opens when the rate is above its threshold; 100 would then never be reached.
@@ -158,7 +160,8 @@ export class Circuit {
         if (blamed.length === 0 || !this.#mayTryAnother(subject)) this.#breaker.open();
       });
     const succeeded = () => ended(() => this.#breaker.close());
-    return { succeeded, failed, declined: succeeded, interrupted: (detail) => failed(detail, []) };
+    const interrupted = (detail: string) => failed(detail, []);
+    return { succeeded, failed, declined: succeeded, interrupted, trial: true };
   }
 
   /** Whether it may have been only what that one asked. */
@@ -197,6 +200,7 @@ export class Circuit {
 }
 
 class ClosedPermit implements Permit {
+  readonly trial = false;
   readonly #circuit: Circuit;
 
   constructor(circuit: Circuit) {
