@@ -3,11 +3,13 @@
  * decisions come through, alone and in batches, and nothing that a hostile or broken one replies becomes a permit.
  */
 import { readFile } from "node:fs/promises";
+import Ajv from "ajv/dist/2020.js";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { open } from "../decision/bridge.ts";
 import { type Spoil, startPdp } from "../support/pdp.ts";
-import type { Answer } from "../support/service.ts";
+import type { Answer, Call } from "../support/service.ts";
+import requestSchema from "./evaluation-request.schema.json" with { type: "json" };
 
 const AUTHZEN = parse(await readFile(new URL("../../mappings/authzen.yaml", import.meta.url), "utf8"));
 /** The shipped mapping with the scenario's own properties, which no mail has. */
@@ -70,9 +72,28 @@ const FIXTURE: readonly [string, Record<string, string>, string][] = [
   ],
 ];
 
+const validRequest = new Ajv.default({ strict: false, allErrors: true }).compile(requestSchema);
+
+/** Each question, those of a batch with what they share, is one of the specification's. */
+function expectValid({ url, json }: Call): void {
+  const { evaluations, options, ...shared } = json as { evaluations?: object[]; options?: object };
+  expect(evaluations !== undefined).toBe(url.endsWith("/evaluations"));
+  if (evaluations !== undefined) {
+    expect(evaluations.length).toBeGreaterThan(1);
+    expect([undefined, { evaluations_semantic: "execute_all" }]).toContainEqual(options);
+  }
+  for (const own of evaluations ?? [{}]) {
+    const question = { ...shared, ...own };
+    expect(validRequest(question), JSON.stringify([validRequest.errors, question])).toBe(true);
+  }
+}
+
 async function asking(spoil?: Spoil, service: object = {}) {
   const pdp = await startPdp(spoil);
-  onTestFinished(() => pdp.stop());
+  onTestFinished(async () => {
+    await pdp.stop();
+    pdp.calls.forEach(expectValid);
+  });
   const corp = {
     url: pdp.url,
     mapping: "./mine.yaml",
@@ -207,6 +228,10 @@ describe("a batch whose reply is", () => {
     ["ended at the first denial", inBatches((all) => ({ evaluations: all.slice(0, 1) }))],
     ["one too many", inBatches((all) => ({ evaluations: [{ decision: true }, ...all] }))],
     ["no list", inBatches((all) => ({ evaluations: { ...all } }))],
+    ["one too many at the end", inBatches((all) => ({ evaluations: [...all, { decision: true }] }))],
+    ["empty", inBatches(() => ({ evaluations: [] }))],
+    ["a list in a list", inBatches((all) => ({ evaluations: [all] }))],
+    ["a list alone", inBatches((all) => all)],
     ["one decision for all", inBatches(() => ({ decision: true }))],
     [
       "one decision for all beside others",
