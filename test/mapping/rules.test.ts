@@ -127,14 +127,13 @@ describe("rules", () => {
   });
 
   it.each([
-    ["nothing", "", ""],
     ["an error", "Internal\r\n\x1b[31m  error: 7", "; it said: Internal [31m error: 7"],
     ["much", "x".repeat(5000), `; it said: ${"x".repeat(200)}…`],
     ["half a pair at the end", `${"x".repeat(199)}😀😀`, `; it said: ${"x".repeat(199)}…`],
   ])("says what the service said: %s", async (_name, body, said) => {
     const failure = await outcome(NEVER, typed("text/plain", body));
     expect(failure).toMatchObject({
-      detail: `HTTP status 200: no rule matches (the reply is text/plain)${said}`,
+      detail: `HTTP status 200: no rule matches (the reply is text/plain): rule 1 looked for "never" in text, which is another text${said}`,
     });
     expect(failure).not.toHaveProperty("said");
   });
@@ -146,7 +145,7 @@ describe("rules", () => {
   ])("keeps what may name somebody for level debug: %s", async (_name, body) => {
     expect(await outcome(NEVER, typed("text/plain", body))).toMatchObject({
       detail:
-        "HTTP status 200: no rule matches (the reply is text/plain); what it said may name somebody: log.level debug shows it",
+        'HTTP status 200: no rule matches (the reply is text/plain): rule 1 looked for "never" in text, which is another text; what it said may name somebody: log.level debug shows it',
       said: body,
     });
   });
