@@ -30,8 +30,8 @@ const ROOT = join(import.meta.dirname, "../..");
 const OUTPUT = resolve(process.argv[2] ?? join(ROOT, "dist/deb"));
 const STAGE = join(OUTPUT, "build");
 
-/** In /usr/share/doc/pfxbridge/examples: all of deploy/ but what is installed where it belongs. */
-const NOT_EXAMPLES = ["debian", "man", "logrotate", "systemd", "pfxbridge.yaml"];
+/** Of deploy/, what the package is made with. All else is in /usr/share/doc/pfxbridge/deploy, where README's links lead. */
+const NOT_SHOWN = ["debian", "man"];
 /** Of a module, what runs. */
 const RUNS = /\.(js|cjs|mjs|json|node|wasm|proto)$/;
 /** Of a module, what only its authors need. */
@@ -117,9 +117,8 @@ function gatherDocuments(): void {
   copy(join(ROOT, "README.md"), join(STAGE, "documents/README.md"));
   copy(join(ROOT, "CHANGELOG.md"), join(STAGE, "CHANGELOG.md"));
   copy(join(ROOT, "mappings/README.md"), join(STAGE, "documents/mappings/README.md"));
-  for (const name of readdirSync(join(ROOT, "deploy")).filter((name) => !NOT_EXAMPLES.includes(name)))
-    copy(join(ROOT, "deploy", name), join(STAGE, "documents/examples", name));
-  copy(join(ROOT, "deploy/systemd/notify-reload.conf"), join(STAGE, "documents/examples/notify-reload.conf"));
+  for (const name of readdirSync(join(ROOT, "deploy")).filter((name) => !NOT_SHOWN.includes(name)))
+    copy(join(ROOT, "deploy", name), join(STAGE, "documents/deploy", name));
   copy(join(ROOT, "deploy/pfxbridge.yaml"), join(STAGE, "pfxbridge.yaml"));
 }
 

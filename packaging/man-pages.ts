@@ -1,10 +1,10 @@
 /**
  * The manual pages, from deploy/man/NAME.SECTION.md. There, a line
  *
- *     <!-- include README.md#commands -->
+ *     <!-- include deploy/doc/commands.md#commands -->
  *
  * is what stands in that document under that heading, and `<!-- include help -->` is what each command says of itself; so pages,
- * README and `--help` have one source. They are made with each package, and cannot be stale.
+ * documents and `--help` have one source. They are made with each package, and cannot be stale.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Parts of a Markdown document, by the anchor of their heading, as links on GitHub name them: so that a manual page and README
- * have one source.
+ * Parts of a Markdown document, by the anchor of their heading, as links on GitHub name them: so that a manual page and the
+ * documents have one source.
  */
 import { lexer, type Token, type Tokens } from "marked";
 
@@ -15,8 +15,7 @@ export function section(markdown: string, anchor: string): Token[] {
   const start = tokens.findIndex((token) => isHeading(token) && anchorOf(token.text) === anchor);
   const heading = tokens[start];
   if (heading === undefined || !isHeading(heading)) {
-    const anchors = tokens.filter(isHeading).map(({ text }) => anchorOf(text));
-    throw new Error(`there is no heading #${anchor} any more; there are ${anchors.join(", ")}`);
+    throw new Error(`there is no heading #${anchor} any more; there are ${anchors(markdown).join(", ")}`);
   }
   const rest = tokens.slice(start + 1);
   const end = rest.findIndex((token) => isHeading(token) && token.depth <= heading.depth);
@@ -28,6 +27,13 @@ export function section(markdown: string, anchor: string): Token[] {
 
 function isHeading(token: Token): token is Tokens.Heading {
   return token.type === "heading";
+}
+
+/** The anchors of all headings of a document. */
+export function anchors(markdown: string): string[] {
+  return lexer(markdown)
+    .filter(isHeading)
+    .map(({ text }) => anchorOf(text));
 }
 
 /** "What `authzen` asks" is #what-authzen-asks. */

@@ -9,14 +9,24 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { ask } from "../support/ask.ts";
 import { type OtherRoot, otherRoot } from "../support/other-root.ts";
+import { startRedis } from "../support/redis.ts";
 import { isMissing } from "../support/requirement.ts";
 import { AuthorizationService } from "../support/service.ts";
 import { freePort, type TemporaryFolder, temporaryFolder } from "../support/temporary.ts";
 
 const CHECKOUT = resolve(import.meta.dirname, "../..");
 const REQUEST = { sender: "a@example.net", recipient: "b@example.org" };
+/** The service manager's end of NOTIFY_SOCKET. */
+const MANAGER = `import os, socket, sys
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+while True: print(manager.recv(65536).decode(), flush=True)`;
 
-describe.skipIf(isMissing("debhelper", "tests of the Debian package"))("the Debian package", () => {
+const LACKS =
+  isMissing("debhelper", "tests of the Debian package") || isMissing("redis", "tests of the Debian package");
+
+describe.skipIf(LACKS)("the Debian package", () => {
   let folder: TemporaryFolder;
   let service: AuthorizationService;
   let root: OtherRoot;
@@ -31,7 +41,11 @@ describe.skipIf(isMissing("debhelper", "tests of the Debian package"))("the Debi
   };
 
   beforeAll(async () => {
-    service = await AuthorizationService.start(() => ({ body: { decision: true } }));
+    service = await AuthorizationService.start(({ url }) =>
+      url === "/token"
+        ? { body: { access_token: "a-token-of-the-test", token_type: "Bearer", expires_in: 3600 } }
+        : { body: { decision: true } },
+    );
     folder = await temporaryFolder(0o755);
     const { status, stdout, stderr } = spawnSync(
       "node",
@@ -82,15 +96,17 @@ dpkg-deb -b /tmp/nodejs /tmp/nodejs.deb >/dev/null && dpkg -i /tmp/nodejs.deb
       "test -e /usr/share/bash-completion/completions/pfxbridge && test -e /usr/share/zsh/vendor-completions/_pfxbridge",
     );
     expect(await run("pfxbridge mappings")).toContain("authzen");
+    expect(await run("stat -c '%a %U:%G' /var/lib/pfxbridge /var/log/pfxbridge")).toBe(
+      "750 pfxbridge:pfxbridge\n750 pfxbridge:pfxbridge",
+    );
     expect(await run("pfxbridge check -c /etc/pfxbridge/pfxbridge.yaml 2>&1")).toContain("pdp");
   }, 120_000);
 
   it("brings a rule for logrotate that holds", async () => {
-    await run(
-      "mkdir -p /var/log/pfxbridge && chown pfxbridge:pfxbridge /var/log/pfxbridge && echo old >/var/log/pfxbridge/pfxbridge.log",
-    );
-    await run("chown pfxbridge: /var/log/pfxbridge/pfxbridge.log && logrotate -f /etc/logrotate.d/pfxbridge");
-    expect(await run("ls /var/log/pfxbridge")).toBe("pfxbridge.log.1");
+    const folder = "/var/log/pfxbridge";
+    await run(`echo old >${folder}/pfxbridge.log && chown pfxbridge: ${folder}/pfxbridge.log`);
+    await run("logrotate -f /etc/logrotate.d/pfxbridge");
+    expect(await run(`ls ${folder}`)).toBe("pfxbridge.log.1");
   });
 
   it("answers Postfix, started as its unit says", async () => {
@@ -100,6 +116,7 @@ listen: [inet:127.0.0.1:$1]
 services:
   mine: { url: "$2", cache: { store: lmdb } }
 control: unix:/run/pfxbridge/control
+log: { file: /var/log/pfxbridge/pfxbridge.log }
 END`,
       String(port),
       service.url,
@@ -108,10 +125,8 @@ END`,
     const [, command = ""] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
     const [, user] = /^User=(.*)$/m.exec(unit) ?? [];
     expect(command).toMatch(/^\/usr\/bin\/pfxbridge serve/);
-    // What systemd does for StateDirectory= and RuntimeDirectory=.
-    await run(
-      "install -d -o pfxbridge -g pfxbridge -m 750 /var/lib/pfxbridge && install -d -o pfxbridge -g pfxbridge /run/pfxbridge",
-    );
+    // What systemd does for RuntimeDirectory=.
+    await run("install -d -o pfxbridge -g pfxbridge /run/pfxbridge");
     bridge = root.start(
       `export STATE_DIRECTORY=/var/lib/pfxbridge; exec ${command}`,
       [],
@@ -122,7 +137,86 @@ END`,
       interval: 100,
     });
     expect(await run("pfxbridge status -c /etc/pfxbridge/pfxbridge.yaml")).toContain("mine");
+    // logrotate moves the file; SIGUSR1, as its rule has systemd send, opens it anew.
+    const file = "/var/log/pfxbridge/pfxbridge.log";
+    await run("logrotate -f /etc/logrotate.d/pfxbridge");
+    bridge.kill("SIGUSR1");
+    await vi.waitFor(() => run(`test -e ${file}`), { timeout: 10_000, interval: 100 });
+    await ask(port, REQUEST);
+    await vi.waitFor(async () => expect(await run(`cat ${file}`)).toContain('"msg":"decision"'), {
+      timeout: 10_000,
+      interval: 100,
+    });
+    expect(await run(`stat -c %U ${file}`)).toBe("pfxbridge");
+    expect(await run(`cat ${file}.1`)).toContain('"msg":"started"');
     expect(await run("ls /var/lib/pfxbridge")).toContain("cache.lmdb");
+  }, 60_000);
+
+  it("has with it what is loaded only where it is used", async () => {
+    const redis = await startRedis();
+    const [policy, admin] = [await freePort(), await freePort()];
+    await run(
+      `cat >/tmp/all.yaml <<END
+listen: [inet:127.0.0.1:$1]
+admin: inet:127.0.0.1:$2
+log: { format: pretty }
+services:
+  kept:
+    url: "$3"
+    cache: { store: "lmdb:/var/lib/pfxbridge/all.lmdb" }
+    auth: { oauth2: { token_url: "$3/token", client_id: test, client_secret: a-secret-of-the-test } }
+  shared: { url: "$3", cache: { store: "redis://127.0.0.1:$4" } }
+  soap: { url: "$3", mapping: soap }
+routes:
+  - { when: 'sender == "shared@example.net"', service: shared }
+  - { when: 'sender == "soap@example.net"', service: soap }
+  - service: kept
+END
+chown root:pfxbridge /tmp/all.yaml && chmod 640 /tmp/all.yaml`,
+      ...[policy, admin].map(String),
+      service.url,
+      String(redis.port),
+    );
+    const heard: string[] = [];
+    const manager = root.start('exec python3 -c "$1" /run/manager', [MANAGER]);
+    manager.stdout?.setEncoding("utf8").on("data", (text: string) => heard.push(text));
+    await vi.waitFor(() => run("test -S /run/manager"), { timeout: 10_000, interval: 100 });
+    const said: string[] = [];
+    const all = root.start(
+      `export NOTIFY_SOCKET=/run/manager OTEL_EXPORTER_OTLP_ENDPOINT="$1/otlp" OTEL_BSP_SCHEDULE_DELAY=100
+exec pfxbridge serve -c /tmp/all.yaml`,
+      [service.url],
+      "pfxbridge:pfxbridge",
+    );
+    for (const stream of [all.stdout, all.stderr])
+      stream?.setEncoding("utf8").on("data", (text: string) => said.push(text));
+    try {
+      await vi.waitFor(() => expect(heard.join("")).toContain("READY=1"), { timeout: 20_000, interval: 100 });
+      expect(await ask(policy, REQUEST)).toBe("DUNNO");
+      expect(await ask(policy, { ...REQUEST, sender: "shared@example.net" })).toBe("DUNNO");
+      // The reply is no SOAP: what reads XML has said so.
+      expect(await ask(policy, { ...REQUEST, sender: "soap@example.net" })).toMatch(/^DEFER/);
+      expect(
+        service.calls.some(({ headers }) => headers.authorization === "Bearer a-token-of-the-test"),
+      ).toBe(true);
+      await vi.waitFor(() => expect(Number(redis.cli("DBSIZE"))).toBeGreaterThan(0), { timeout: 10_000 });
+      await vi.waitFor(() => expect(service.calls.map(({ url }) => url)).toContain("/otlp/v1/traces"), {
+        timeout: 10_000,
+      });
+      expect(await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text()).toMatch(
+        /^pfxbridge_decisions_total\{.*service="kept"/m,
+      );
+      await run("test -s /var/lib/pfxbridge/all.lmdb");
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${said.join("")}`, { cause: error });
+    } finally {
+      const ended = once(all, "exit");
+      all.kill("SIGTERM");
+      await ended;
+      manager.kill("SIGTERM");
+      await redis.stop();
+    }
+    expect(said.join("")).not.toMatch(/cannot be (found|loaded)|^\{"level"/m);
   }, 60_000);
 
   it("keeps a changed configuration on an upgrade, and goes on answering", async () => {

@@ -1,5 +1,5 @@
 /** The documents keep their word: what stands there as a mapping or a configuration is one. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,6 +14,11 @@ import { loadShipped, requestOf } from "./shipped.ts";
 
 const guide = await readFile(new URL("../../mappings/README.md", import.meta.url), "utf8");
 const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+const PAGES = new URL("../../deploy/doc/", import.meta.url);
+const pages = await Promise.all(
+  (await readdir(PAGES)).map(async (name) => ({ name, text: await readFile(new URL(name, PAGES), "utf8") })),
+);
+const reference = pages.find(({ name }) => name === "configuration.md")?.text ?? "";
 
 let folder: string;
 beforeAll(async () => {
@@ -107,26 +112,36 @@ function isTable(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-describe("README.md", () => {
-  const configurations = blocks(readme, "yaml").filter(({ text }) => text.includes("services:"));
+describe("README.md and the pages of deploy/doc", () => {
+  const documents = [{ name: "README.md", text: readme }, ...pages];
+  const configurations = documents.flatMap(({ name, text }) =>
+    blocks(text, "yaml")
+      .filter((block) => block.text.includes("services:"))
+      .map((block) => ({ ...block, name })),
+  );
 
-  it.each(configurations)("has a configuration under $title that is one", ({ text }) => {
+  it("show configurations, in README too", () => {
+    expect(configurations.filter(({ name }) => name === "README.md").length).toBeGreaterThanOrEqual(2);
+    expect(configurations.length).toBeGreaterThanOrEqual(7);
+  });
+
+  it.each(configurations)("$name has a configuration under $title that is one", ({ text }) => {
     expect(configSchema.safeParse(parse(text)).error?.issues ?? []).toEqual([]);
   });
 
-  it("has a mapping in its quick start that is one", async () => {
+  it("README has a mapping in its quick start that is one", async () => {
     const text = blocks(readme, "yaml").find((block) => block.text.startsWith("request:"))?.text ?? "";
     const file = join(folder, "quick-start.yaml");
     await writeFile(file, text, { mode: 0o600 });
     expect((await loadMapping({ name: "mine", file, parameters: {} })).warnings).toEqual([]);
   });
 
-  it("lists every key of the configuration", () => {
+  it("list every key of the configuration", () => {
     const everything = { url: "http://a", cache: {}, batch: {}, warm: "requests.ndjson" };
     const service = configSchema.parse({ services: { a: everything } }).services.a ?? {};
     const below = Object.values(service).flatMap((value) => (isTable(value) ? Object.keys(value) : []));
     const keys = [...Object.keys(configSchema.shape), ...Object.keys(service), ...below];
-    for (const key of keys) expect(readme).toMatch(new RegExp(`^\\|.*[\`.]${key}[\`.\\[]`, "m"));
+    for (const key of keys) expect(reference).toMatch(new RegExp(`^\\|.*[\`.]${key}[\`.\\[]`, "m"));
   });
 
   it.each([
@@ -140,12 +155,12 @@ describe("README.md", () => {
     ["breaker.open_for", 5000],
     ["max_in_flight", 256],
     ["max_connection_age", 300_000],
-  ])("gives the default of %s as it is", (key, value) => {
+  ])("give the default of %s as it is", (key, value) => {
     const service: unknown = configSchema.parse({ services: { a: { url: "http://a" } } }).services.a;
     const actual = key.split(".").reduce((at, name) => (at as Record<string, unknown>)[name], service);
     expect(actual).toBe(value);
     const shown =
-      new RegExp(`^\\| \`services\\.NAME\\.${key}\` \\| \`([^\`]+)\``, "m").exec(readme)?.[1] ?? "";
+      new RegExp(`^\\| \`services\\.NAME\\.${key}\` \\| \`([^\`]+)\``, "m").exec(reference)?.[1] ?? "";
     const [, count, unit = ""] = /^(\d+)(ms|s|m)?$/.exec(shown) ?? [];
     expect(Number(count) * ({ s: 1000, m: 60_000 }[unit] ?? 1)).toBe(value);
   });

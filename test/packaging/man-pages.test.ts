@@ -30,7 +30,7 @@ describe("manual pages", () => {
     }
   });
 
-  it("have README's tables", () => {
+  it("have the tables of the documents", () => {
     expect(page("pfxbridge.1")).toContain(".TP\n\\fBpfxbridge serve");
     expect(page("pfxbridge.yaml.5")).toContain(
       ".TP\n\\fBservices.NAME.timeout\\fR\n\\fIdefault:\\fR \\fB1s\\fR\n",
