@@ -1,5 +1,5 @@
 /** What is forgotten stays forgotten though Redis loses it: killed before it saved, emptied, robbed of its revocations. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { later, Remembering, senderOf } from "../commands/remembering.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 import { isMissing } from "../support/requirement.ts";
@@ -16,7 +16,8 @@ describe.skipIf(isMissing("redis", "tests of what Redis loses"))(
     beforeAll(async () => {
       redis = await startRedis();
     });
-    afterEach(() => redis.cli("FLUSHALL"));
+    // Not after a test: its bridges run until then, and write what Redis lacks.
+    beforeEach(() => redis.cli("FLUSHALL"));
     afterAll(() => redis?.stop());
 
     /** Both know a permit of mallory, which is on Redis' disk; then the service denies, and one is told to forget. */
