@@ -1,5 +1,5 @@
 /**
- * The log's one line for each decision (README.md, "Logs").
+ * The log's one line for each decision (deploy/doc/watching.md, "Logs").
  *
  * There are as many of these as decisions, so they are put together here, member by member, and not by going through an
  * object.

@@ -1,4 +1,4 @@
-/** A line of the log as a decision again (README.md, "Logs"), or what it is instead. */
+/** A line of the log as a decision again (deploy/doc/watching.md, "Logs"), or what it is instead. */
 import type { Source } from "../model/decision.ts";
 import { CAUSES, type Cause } from "../model/failure.ts";
 
