@@ -63,6 +63,8 @@ export interface ModuleRequest extends Readonly<Record<Texts, string>> {
   readonly listener: string;
   /** A UUID, new for each decision. */
   readonly request_id: string;
+  /** How a refusal's text may name this decision, so that it can be found again: `mx1-1f3a9c2e`. */
+  readonly reference: string;
   /** RFC 3339, UTC. */
   readonly now: string;
   /** What `with` sets under the service. */

@@ -44,6 +44,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "what a running bridge does: what is down, what is answered",
     load: async () => (await import("./commands/status.ts")).status,
   },
+  why: {
+    summary: "why a message was refused, or passed: how one decision came about",
+    load: async () => (await import("./commands/why.ts")).why,
+  },
   reload: {
     summary: "load the configuration of a running bridge again, and say what came of it",
     load: async () => (await import("./commands/reload.ts")).reload,

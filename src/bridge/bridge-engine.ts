@@ -4,6 +4,8 @@ import { type Met, NOTHING_MET } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import { StorePool } from "../cache/store-pool.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
+import type { DecisionQuery } from "../explain/query.ts";
+import { type FoundDecisions, RecentDecisions } from "../explain/recent.ts";
 import type { LineLog } from "../observe/log.ts";
 import type { PolicyHandler } from "../postfix/connection.ts";
 import type { ListenerReport } from "../postfix/listener-set.ts";
@@ -40,6 +42,7 @@ export class BridgeEngine implements Engine {
   readonly #activity = new Activity();
   readonly #stores: StorePool;
   readonly #tokens = new TokenShelf();
+  readonly #recent = new RecentDecisions(0);
   #reception: Reception | null = null;
   #tracer: Tracer | null = null;
   #bridge: Bridge | null = null;
@@ -83,6 +86,7 @@ export class BridgeEngine implements Engine {
       stores: this.#stores,
       tracer: this.#tracer,
       tokens: this.#tokens,
+      recent: this.#recent,
     });
     return { use: async () => this.#use(next, config), discard: () => void next.close() };
   }
@@ -98,6 +102,10 @@ export class BridgeEngine implements Engine {
       store_complaint: last && { at: new Date(last.at).toISOString(), message: last.message },
       decisions: { ...this.#activity.decisions },
     };
+  }
+
+  decisions(query: DecisionQuery): Promise<FoundDecisions> {
+    return this.#recent.find(query, this.#mask);
   }
 
   async reopenLog(): Promise<void> {
@@ -147,6 +155,7 @@ export class BridgeEngine implements Engine {
     const previous = this.#bridge;
     this.#bridge = bridge;
     this.#mask = config.mask;
+    this.#recent.resize(config.log.explain);
     this.#configs = [...config.services.values()];
     this.#reception?.setHandler(bridge.answer);
     this.#reception?.keepBack(descriptorsForCalls(config));

@@ -13,8 +13,11 @@ import { decisionLogger, type LogDecision } from "../decision/log-line.ts";
 import { Redactor } from "../decision/redact.ts";
 import type { Route } from "../decision/routes.ts";
 import type { Service } from "../decision/service.ts";
+import { bothOf } from "../explain/both.ts";
+import { RecentDecisions } from "../explain/recent.ts";
 import type { Decision } from "../model/decision.ts";
 import { after, type MaybePromise } from "../model/maybe-promise.ts";
+import { referenceOf, withReference } from "../model/reference.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import type { LineLog } from "../observe/log.ts";
 import { Activity } from "./activity.ts";
@@ -22,7 +25,7 @@ import { OfflineSwitch } from "./offline.ts";
 import { closeService, openService } from "./open-service.ts";
 import { Outages } from "./outages.ts";
 import { TokenShelf } from "./token-shelf.ts";
-import type { DecisionTrace, Tracer } from "./tracer.ts";
+import type { Tracer } from "./tracer.ts";
 
 export interface BridgeOptions {
   /** Whose calls are not made for now; without it the configuration alone says so. */
@@ -35,6 +38,8 @@ export interface BridgeOptions {
   readonly stores?: StorePool;
   /** Where tokens that are good outlive a reload. */
   readonly tokens?: TokenShelf;
+  /** Keeps the last decisions; they outlive a reload. */
+  readonly recent?: RecentDecisions;
 }
 
 /** What became of the lines of an export. */
@@ -59,16 +64,21 @@ export class Bridge {
   readonly #outages: Outages;
   readonly #tracer: Tracer | null;
   readonly #logDecision: LogDecision;
+  readonly #recent: RecentDecisions;
+  readonly #host: string;
+  /** Whether refusals and the log say it. */
+  readonly #tellsReference: boolean;
 
   private constructor(
     policy: Policy,
-    mask: (text: string) => string,
+    { mask, log: { reference } }: Pick<Config, "mask" | "log">,
     services: readonly Service[],
     log: LineLog,
     activity: Activity,
     outages: Outages,
     tracer: Tracer | null,
     logDecision: LogDecision,
+    recent: RecentDecisions,
   ) {
     this.services = services;
     this.#policy = policy;
@@ -78,6 +88,9 @@ export class Bridge {
     this.#outages = outages;
     this.#tracer = tracer;
     this.#logDecision = logDecision;
+    this.#recent = recent;
+    this.#host = reference.host;
+    this.#tellsReference = reference.isTold;
   }
 
   /**
@@ -92,6 +105,7 @@ export class Bridge {
       stores = new StorePool(log),
       tracer = null,
       tokens = new TokenShelf(),
+      recent = new RecentDecisions(0),
     } = options;
     const { sample, redact } = config.log;
     const redactor = redact && new Redactor(redact);
@@ -115,42 +129,57 @@ export class Bridge {
     });
     return new Bridge(
       { routes },
-      config.mask,
+      config,
       [...services.values()],
       log,
       activity,
       outages,
       tracer,
       decisionLogger({ ...(sample && { sample }), ...(redactor && { redactor }) }),
+      recent,
     );
   }
 
   /** Answers a request: the action, or null to close the connection without a reply. Bound, to be handed to listeners. */
-  readonly answer = (request: PolicyRequest): MaybePromise<string | null> =>
-    this.#tracer === null ? this.#answer(request) : this.#answer(request, this.#tracer.begin(request));
-
-  #answer(request: PolicyRequest, trace?: DecisionTrace): MaybePromise<string | null> {
-    return after(decide(this.#policy, request, trace), (decision) => {
-      const masked = this.#masked(decision);
-      trace?.end(masked);
+  readonly answer = (received: PolicyRequest): MaybePromise<string | null> => {
+    const request = { ...received, host: this.#host };
+    const steps = this.#recent.watch(request.startedAt);
+    const spans = this.#tracer?.begin(request);
+    return after(decide(this.#policy, request, bothOf(steps ?? undefined, spans)), (decision) => {
+      const reference = this.#tellsReference ? referenceOf(request) : undefined;
+      const said = this.#said(decision, reference);
+      spans?.end(said);
       const took = performance.now() - request.startedAt;
-      this.#activity.record(masked, request.time, took);
-      this.#outages.note(masked);
-      this.#logDecision(this.#log, request, masked, took);
-      return masked.action;
+      this.#activity.record(said, request.time, took);
+      this.#outages.note(said);
+      this.#logDecision(this.#log, request, said, took, reference);
+      this.#recent.record(request, steps, said, took, this.#mask);
+      return said.action;
     });
+  };
+
+  /** As Postfix is to be answered. */
+  #said(decision: Decision, reference: string | undefined): Decision {
+    const masked = this.#masked(decision);
+    if (reference === undefined || masked.action === null) return masked;
+    const action = withReference(masked.action, reference);
+    return action === masked.action ? masked : { ...masked, action };
   }
 
   /** A service may echo what it was sent, credentials included. */
   #masked(decision: Decision): Decision {
-    if (decision.action === null) return decision;
-    const action = this.#mask(decision.action);
-    return action === decision.action ? decision : { ...decision, action };
+    const action = decision.action === null ? null : this.#mask(decision.action);
+    // A token is known to be a secret only for some time after it was used.
+    const detail = decision.detail === undefined ? undefined : this.#mask(decision.detail);
+    if (action === decision.action && detail === decision.detail) return decision;
+    return { ...decision, action, detail };
   }
 
   /** Makes one decision, which begins now, and tells of each step; nothing is logged. */
   async explain(request: PolicyRequest, trace: Trace): Promise<Decision> {
-    return this.#masked(await decide(this.#policy, { ...request, startedAt: performance.now() }, trace));
+    const begun = { ...request, host: this.#host, startedAt: performance.now() };
+    const reference = this.#tellsReference ? referenceOf(begun) : undefined;
+    return this.#said(await decide(this.#policy, begun, trace), reference);
   }
 
   /**

@@ -2,6 +2,8 @@
 import type { Met } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
+import type { DecisionQuery } from "../explain/query.ts";
+import type { FoundDecisions } from "../explain/recent.ts";
 import type { Contents } from "../source/contents.ts";
 import type { LoadCounts } from "./bridge.ts";
 import type { Figures } from "./figures.ts";
@@ -17,6 +19,8 @@ export interface Engine {
   prepare(config: Config, contents: Contents): Promise<Prepared>;
   /** Connections are counted, too, that were accepted for it. */
   status(): Promise<EngineStatus>;
+  /** Those of the last decisions that are asked for, newest first, and how they came about. */
+  decisions(query: DecisionQuery): Promise<FoundDecisions>;
   /** Opens the log anew in every process that writes to it by itself. */
   reopenLog(): Promise<void>;
   /** For monitoring: what was counted since the start, and how all stands now. */

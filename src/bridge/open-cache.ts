@@ -66,10 +66,12 @@ function credentials(auth: AuthConfig): readonly string[] {
   }
 }
 
-/** `request_id` and `now` are no part of a key: where a call holds them, it is rendered once more with fixed ones. */
+/** Which are no part of a key: where a call holds one, it is rendered once more with fixed ones. */
+const OF_ONE_DECISION = ["request_id", "reference", "now"];
+
 function keyOfCall(scope: readonly string[], mapping: Mapping): KeyOf {
   const key = callKey(scope);
-  if (!mapping.names?.has("request_id") && !mapping.names?.has("now")) return key;
+  if (!OF_ONE_DECISION.some((name) => mapping.names?.has(name))) return key;
   return (_call, request) => {
     const call = mapping.render({ ...request, id: "", time: 0 });
     if (call instanceof Promise)

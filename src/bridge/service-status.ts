@@ -95,7 +95,7 @@ function discoveryStatus(
 
 /** As on_failure of the service says; a route may have its own. */
 function defaultAction({ onFailure }: Service, cause: Cause): string | null {
-  return answerTo(onFailure, { cause }, "${request_id}");
+  return answerTo(onFailure, { cause }, null);
 }
 
 function troubleOf(

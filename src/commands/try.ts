@@ -5,8 +5,11 @@ import { OfflineSwitch } from "../bridge/offline.ts";
 import type { Config } from "../config/config.ts";
 import { findConfig } from "../config/find.ts";
 import { loadConfig } from "../config/load.ts";
+import { shownSteps } from "../explain/shown.ts";
+import { Steps } from "../explain/steps.ts";
+import { stepsText } from "../explain/text.ts";
 import type { Decision } from "../model/decision.ts";
-import { ATTRIBUTE_NAMES } from "../model/request.ts";
+import { ATTRIBUTE_NAMES, policyRequest } from "../model/request.ts";
 import { ServiceLog } from "../observe/log.ts";
 import { askPolicyService } from "../postfix/client.ts";
 import { parseEndpoint } from "../postfix/endpoint.ts";
@@ -15,7 +18,6 @@ import { suggestion } from "../text/nearest.ts";
 import { safeJson } from "../text/quote.ts";
 import { visible } from "../text/visible.ts";
 import { type Command, readArguments, UsageError } from "./command.ts";
-import { Explanation } from "./explanation.ts";
 import { becomeHarmless } from "./privileges.ts";
 
 export const tryOut: Command = {
@@ -58,13 +60,16 @@ export const tryOut: Command = {
     const bridge = await Bridge.open(config, new ServiceLog(), {
       offline: new OfflineSwitch(config.offline, values.offline),
     });
-    const explanation = new Explanation(attributes, config.mask);
-    const decision = await bridge.explain(explanation.request, explanation);
-    explanation.conclude(decision);
-    console.log(values.json ? explanation.json() : explanation.text());
+    const first = new Map<string, string>();
+    for (const [name, value] of attributes) if (!first.has(name)) first.set(name, value);
+    const request = policyRequest(first, { listener: "try" });
+    const steps = new Steps(true);
+    const decision = await bridge.explain(request, steps);
+    const shown = shownSteps(request, steps, decision, config.mask);
+    console.log(values.json ? safeJson(JSON.stringify(shown, null, 2)) : stepsText(shown));
     for (const line of memoryNote(config, decision)) console.error(line);
     await bridge.close();
-    return explanation.failed ? 1 : 0;
+    return decision.source === "default" ? 1 : 0;
   },
 };
 

@@ -254,6 +254,14 @@ export interface LogConfig {
   /** Of decisions, by verb, reply code or source: the part, from 0 to 1, that has a line. */
   readonly sample?: ReadonlyMap<string, number>;
   readonly redact?: RedactConfig;
+  /** How many decisions are kept to be explained; 0: none. */
+  readonly explain: number;
+  readonly reference: {
+    /** This host, as references say it. */
+    readonly host: string;
+    /** Whether refusals end with their reference. */
+    readonly isTold: boolean;
+  };
 }
 
 /** What the log does not show as it is. */

@@ -5,6 +5,8 @@
  */
 import { VERBS } from "../model/action.ts";
 import { CAUSES, type Cause, type Failure } from "../model/failure.ts";
+import { referenceOf } from "../model/reference.ts";
+import type { PolicyRequest } from "../model/request.ts";
 import type { Path } from "../source/position.ts";
 import { suggestion } from "../text/nearest.ts";
 import { readAction } from "./action.ts";
@@ -13,7 +15,7 @@ import type { RawOnFailure } from "./schema.ts";
 
 /**
  * The answer for each cause, and for an overload that who asks has brought about himself: null closes the connection without a
- * reply; else the pieces of an action, between which the request_id goes.
+ * reply; else the pieces of an action, among them what is filled in when it is sent.
  */
 export type OnFailure = Readonly<Record<Cause | "own_overload", Answer>>;
 
@@ -84,15 +86,20 @@ export function readOnFailure(raw: RawOnFailure, path: Path, report: Report): On
   return undefined;
 }
 
-/** The action for a failure; null: close the connection without a reply. */
+/**
+ * The action for a failure; null: close the connection without a reply.
+ *
+ * @param request null: what is filled in for each request stays as it is written
+ */
 export function answerTo(
   onFailure: OnFailure,
   { cause, provoked }: Pick<Failure, "cause" | "provoked">,
-  requestId: string,
+  request: Pick<PolicyRequest, "id" | "host"> | null,
 ): string | null {
   const pieces = onFailure[provoked && cause === "overload" ? "own_overload" : cause];
   if (pieces === null) return null;
-  return pieces.length === 1 ? (pieces[0] ?? null) : pieces.join(requestId);
+  if (pieces.length === 1) return pieces[0] ?? null;
+  return pieces.map((piece) => (request && FILLED_IN[piece]?.(request)) ?? piece).join("");
 }
 
 type Answer = readonly string[] | null;
@@ -111,24 +118,38 @@ function parseAnswer(text: string, cause: Cause, opens: boolean): Answer | Omit<
   }
 }
 
-/** An action with `${cause}`, known here, and `${request_id}`, known when it is sent. */
+/** What is known when the action is sent. */
+const FILLED_IN: Readonly<Record<string, (request: Pick<PolicyRequest, "id" | "host">) => string>> = {
+  "${request_id}": ({ id }) => id,
+  "${reference}": referenceOf,
+};
+/** Stands for it meanwhile, as long as it can be. */
+const EXAMPLE = { id: "00000000-0000-4000-8000-000000000000", host: "x".repeat(16) };
+
+/** An action with `${cause}`, known here, `${request_id}` and `${reference}`, known when it is sent. */
 function parseTemplate(text: string, cause: Cause): readonly string[] | Omit<OnFailureProblem, "path"> {
-  const unknown = /\$\{(?!(?:cause|request_id)\})/.exec(text);
+  const unknown = /\$\{(?!(?:cause|request_id|reference)\})/.exec(text);
   if (unknown !== null) {
-    return { offset: unknown.index, message: "only ${cause} and ${request_id} can stand in this text" };
+    return {
+      offset: unknown.index,
+      message: "only ${cause}, ${request_id} and ${reference} can stand in this text",
+    };
   }
   const filled = text.replaceAll("${cause}", cause);
-  const action = readAction(filled.replaceAll("${request_id}", EXAMPLE_REQUEST_ID));
+  const longest = filled.replace(PLACES, (place) => FILLED_IN[place]!(EXAMPLE));
+  const action = readAction(longest);
   if ("problem" in action) {
     // One word is either of ours or a verb; with more behind it, it was meant as an action.
     if (!/^[A-Za-z_-]+$/.test(text)) return { offset: 0, message: action.problem };
     const problem = suggestion(text, [...WORDS, ...VERBS]) || `; ${action.problem}`;
     return { offset: 0, message: `expected ${WORDS.join(", ")} or an action${problem}` };
   }
-  return action.action.split(EXAMPLE_REQUEST_ID);
+  let written = action.action;
+  for (const [place, fill] of Object.entries(FILLED_IN)) written = written.replaceAll(fill(EXAMPLE), place);
+  return written.split(PLACES).filter((piece) => piece !== "");
 }
 
-const EXAMPLE_REQUEST_ID = "00000000-0000-4000-8000-000000000000";
+const PLACES = /(\$\{(?:request_id|reference)\})/;
 
 function forEachCause(answer: (cause: Cause) => Answer): Readonly<Record<Cause, Answer>> {
   return Object.fromEntries(CAUSES.map((cause) => [cause, answer(cause)])) as Record<Cause, Answer>;

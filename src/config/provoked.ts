@@ -91,6 +91,6 @@ function isOpenedByOne({ breaker }: ServiceConfig): boolean {
 }
 
 function lets(onFailure: OnFailure, cause: Cause): boolean {
-  const action = answerTo(onFailure, { cause }, "");
+  const action = answerTo(onFailure, { cause }, null);
   return action !== null && PASS.has(verbOf(action));
 }

@@ -292,6 +292,12 @@ export const configSchema = z.strictObject({
       syslog: syslog.optional(),
       sample: z.record(z.string(), z.number().min(0).max(1)).optional(),
       redact: redact.optional(),
+      explain: whole(0, 100_000).default(1000),
+      reference: z
+        .union([z.boolean(), z.strictObject({ host: text })], {
+          error: "expected true, false or { host: NAME }",
+        })
+        .default(false),
     })
     .prefault({}),
 });

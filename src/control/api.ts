@@ -2,6 +2,8 @@
  * What can be asked at the control endpoint: each path with its methods, from a request to a reply.
  *
  *     GET  /v1/status
+ *     GET  /v1/decisions?reference=mx1-1f3a9c2e
+ *     GET  /v1/decisions?sender=a@example.net&action=refused&limit=20&after=CURSOR
  *     POST /v1/offline   { "services": ["corp"], "for_ms": 7200000, "by": "alice" }
  *     POST /v1/online    { "services": ["corp"], "by": "alice" }
  *     POST /v1/reload    { "by": "alice" }
@@ -19,6 +21,7 @@ import { z } from "zod";
 import { failure, type Reply } from "../http/reply.ts";
 import { readJson, readLines } from "./body.ts";
 import type { Controls, Refusal } from "./controls.ts";
+import { decisionsQuery } from "./decisions-query.ts";
 
 type Handler = (request: IncomingMessage, controls: Controls) => Promise<Reply>;
 
@@ -54,6 +57,7 @@ const forgetSchema = z
 
 const PATHS: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/v1/status": { GET: async (_, controls) => ok(await controls.status()) },
+  "/v1/decisions": { GET: findDecisions },
   "/v1/offline": {
     POST: withBody(offlineSchema, ({ services, for_ms = null, by }, controls) =>
       controls.offline(services ?? "all", for_ms, by),
@@ -95,6 +99,11 @@ export async function answer(request: IncomingMessage, controls: Controls): Prom
 
 function ok(json: object): Reply {
   return { status: 200, json };
+}
+
+async function findDecisions({ url = "" }: IncomingMessage, controls: Controls): Promise<Reply> {
+  const query = decisionsQuery(url);
+  return "problem" in query ? failure(400, query.problem) : ok(await controls.decisions(query));
 }
 
 function withBody<T>(

@@ -11,6 +11,8 @@ import type { OfflineSwitch } from "../bridge/offline.ts";
 import { modeOf } from "../bridge/service-status.ts";
 import type { EngineStatus } from "../bridge/status.ts";
 import type { Met } from "../cache/forget.ts";
+import type { DecisionQuery } from "../explain/query.ts";
+import type { FoundDecisions } from "../explain/recent.ts";
 import { ATTRIBUTE_TYPES } from "../expression/scope.ts";
 import type { Log } from "../observe/log.ts";
 import { suggestion } from "../text/nearest.ts";
@@ -20,7 +22,7 @@ import type { Controls, Refusal, ReloadOutcome, ServiceNames, Status, Switching 
 import type { StateFile } from "./state-file.ts";
 
 export interface Controlled {
-  readonly engine: Pick<Engine, "status" | "switched" | "forget" | "exportCache" | "loadCache">;
+  readonly engine: Pick<Engine, "status" | "decisions" | "switched" | "forget" | "exportCache" | "loadCache">;
   /** Of the configuration in use. */
   readonly services: () => readonly { readonly name: string; readonly remembers: boolean }[];
   /** Takes the secrets of the configuration in use out of a text. */
@@ -58,6 +60,10 @@ export class BridgeControls implements Controls {
 
   status(): Promise<Status> {
     return wholeStatus(this.#controlled);
+  }
+
+  decisions(query: DecisionQuery): Promise<FoundDecisions> {
+    return this.#controlled.engine.decisions(query);
   }
 
   async offline(services: ServiceNames, forMs: number | null, by: string): Promise<Switching | Refusal> {

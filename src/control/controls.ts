@@ -3,6 +3,8 @@
 import type { LoadCounts } from "../bridge/bridge.ts";
 import type { EngineStatus, ServiceMode } from "../bridge/status.ts";
 import type { Met } from "../cache/forget.ts";
+import type { DecisionQuery } from "../explain/query.ts";
+import type { FoundDecisions } from "../explain/recent.ts";
 
 /** What was asked for cannot be done; a sentence for the administrator. */
 export interface Refusal {
@@ -15,6 +17,8 @@ export interface Controls {
   /** Takes secrets out of what is said. */
   mask(text: string): string;
   status(): Promise<Status>;
+  /** Those of the last decisions that are asked for, newest first; secrets are masked. */
+  decisions(query: DecisionQuery): Promise<FoundDecisions>;
   /** Switches services offline: for so many milliseconds, or until they are switched back. */
   offline(services: ServiceNames, forMs: number | null, by: string): Promise<Switching | Refusal>;
   online(services: ServiceNames, by: string): Promise<Switching | Refusal>;

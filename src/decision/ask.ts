@@ -27,7 +27,7 @@ import type { CallResult } from "../upstream/call.ts";
 import type { Trace as UpstreamTrace } from "../upstream/options.ts";
 import type { Answer, Service } from "./service.ts";
 
-/** Told of each step, for `pfxbridge try`. */
+/** Told of each step. */
 export interface AskTrace extends UpstreamTrace {
   onRendered(request: UpstreamRequest): void;
   onRemembered(found: Found): void;
@@ -184,6 +184,7 @@ export class Asking implements Asker {
         if (isCut && isWorthACall) continue;
         return result;
       }
+      this.#trace?.onShared("joined", result.answer.reply);
       return { ...result, answer: await this.#reinterpret(result.answer) };
     }
   }
@@ -259,7 +260,7 @@ export class Asking implements Asker {
   }
 
   #failed(failure: Failure, calls: Calls = NO_CALLS): Decision {
-    const action = answerTo(this.#onFailure, failure, this.#request.id);
+    const action = answerTo(this.#onFailure, failure, this.#request);
     return this.#end(action, "default", calls, undefined, failure);
   }
 

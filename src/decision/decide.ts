@@ -17,7 +17,7 @@ export interface Policy {
   readonly routes: readonly Route[];
 }
 
-/** Told of each step, for `pfxbridge try`. */
+/** Told of each step. */
 export interface Trace extends AskTrace {
   onRoute(route: Route): void;
 }
@@ -31,7 +31,7 @@ export function decide(policy: Policy, request: PolicyRequest, trace?: Trace): M
   if (isFailure(route)) {
     const { target } = route.route;
     const onFailure = "service" in target ? target.onFailure : FAIL_CLOSED;
-    const action = answerTo(onFailure, route, request.id);
+    const action = answerTo(onFailure, route, request);
     return { ...UNASKED, action, source: "default", cause: route.cause, detail: route.detail };
   }
   trace?.onRoute(route);

@@ -33,28 +33,43 @@ export interface LogLineOptions {
   readonly redactor?: Redactor;
 }
 
-/** @param ms how long it took, in milliseconds */
-export type LogDecision = (log: LineLog, request: PolicyRequest, decision: Decision, ms: number) => void;
+/**
+ * @param ms how long it took, in milliseconds
+ * @param reference what the client was told; undefined: nothing
+ */
+export type LogDecision = (
+  log: LineLog,
+  request: PolicyRequest,
+  decision: Decision,
+  ms: number,
+  reference?: string,
+) => void;
 
 /** What logs decisions: as information, or as a warning where the service gave no answer. */
 export function decisionLogger({ sample, redactor }: LogLineOptions): LogDecision {
   if (sample === undefined && redactor === undefined) return logDecision;
-  return (log, request, decision, ms) => {
+  return (log, request, decision, ms, reference) => {
     const part = sample === undefined ? 1 : sampled(sample, request, decision);
     const level = levelOf(decision);
     if (part === 0 || !log.isLevelEnabled(level)) return;
     const shownRequest = redactor?.request(request) ?? request;
     const shown = redactor?.decision(request, decision) ?? decision;
-    const line = members(shownRequest, shown, ms);
+    const line = members(shownRequest, shown, ms, reference);
     log.line(level, part < 1 ? `"sample":${part},${line}` : line);
     if (shown.said !== undefined) logSaid(log, request, shown);
   };
 }
 
-function logDecision(log: LineLog, request: PolicyRequest, decision: Decision, ms: number): void {
+function logDecision(
+  log: LineLog,
+  request: PolicyRequest,
+  decision: Decision,
+  ms: number,
+  reference?: string,
+): void {
   const level = levelOf(decision);
   if (!log.isLevelEnabled(level)) return;
-  log.line(level, members(request, decision, ms));
+  log.line(level, members(request, decision, ms, reference));
   if (decision.said !== undefined) logSaid(log, request, decision);
 }
 
@@ -67,9 +82,10 @@ function levelOf({ source }: Decision): "warn" | "info" {
   return source === "default" ? "warn" : "info";
 }
 
-function members(request: PolicyRequest, decision: Decision, ms: number): string {
+function members(request: PolicyRequest, decision: Decision, ms: number, reference?: string): string {
   const { action, source, service, mapping, cause, detail, rule, status, attempts, batchId, age } = decision;
   let line = `"request_id":"${request.id}","listener":"${quoted(request.listener)}`;
+  if (reference !== undefined) line += `","reference":"${reference}`;
   if (service !== undefined) line += `","service":"${quoted(service)}`;
   if (mapping !== undefined) line += `","mapping":"${quoted(mapping)}`;
   line += action === null ? `","action":null` : `","action":"${quoted(action)}"`;

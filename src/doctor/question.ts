@@ -75,6 +75,8 @@ function requestFor({ mapping }: ServiceConfig) {
 }
 
 const SILENT: Trace = {
+  alone: true,
+  onShared: () => {},
   onRoute: () => {},
   onRendered: () => {},
   onRemembered: () => {},

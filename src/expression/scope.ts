@@ -47,6 +47,7 @@ const COMMON_TYPES: ReadonlyMap<string, string> = new Map([
   ["recipients_complete", "bool"],
   ["listener", "string"],
   ["request_id", "string"],
+  ["reference", "string"],
   ["now", "string"],
   ["param", "map<string, dyn>"],
 ]);

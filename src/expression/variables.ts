@@ -2,6 +2,7 @@
  * The values that expressions see. Nothing is worked out before an expression asks for it: making them costs one object.
  */
 
+import { referenceOf } from "../model/reference.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import { hasAllRecipients, integer } from "../model/request.ts";
 import { ATTRIBUTE_TYPES } from "./scope.ts";
@@ -122,6 +123,10 @@ class RequestVariables {
 
   get request_id(): string {
     return this.#request.id;
+  }
+
+  get reference(): string {
+    return referenceOf(this.#request);
   }
 
   get now(): string {

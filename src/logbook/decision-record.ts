@@ -7,6 +7,8 @@ export interface DecisionRecord {
   /** When it was written, in milliseconds since 1970. */
   readonly time: number;
   readonly requestId: string;
+  /** With `log.reference`: what a refusal was told to quote. */
+  readonly reference: string | undefined;
   readonly listener: string;
   readonly service: string | undefined;
   readonly mapping: string | undefined;
@@ -80,6 +82,7 @@ function recordOf(fields: Readonly<Record<string, unknown>>): DecisionRecord | N
   return {
     time,
     requestId: fields.request_id,
+    reference: text(fields.reference),
     listener: text(fields.listener) ?? "",
     service: text(fields.service),
     mapping: text(fields.mapping),

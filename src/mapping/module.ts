@@ -21,6 +21,7 @@ import { sanitizeText } from "../model/action.ts";
 import type { Verdict } from "../model/decision.ts";
 import type { UpstreamReply, UpstreamRequest } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
+import { referenceOf } from "../model/reference.ts";
 import type { PolicyRequest } from "../model/request.ts";
 import { ATTRIBUTE_NAMES, hasAllRecipients, INTEGER_ATTRIBUTES, integer } from "../model/request.ts";
 import { ProblemError } from "../source/problem.ts";
@@ -154,6 +155,7 @@ class RequestObject {
       ...NO_RECIPIENTS,
       listener: asked.listener,
       request_id: asked.id,
+      reference: referenceOf(asked),
       now: new Date(asked.time).toISOString(),
       param: { ...parameters },
       ...more,

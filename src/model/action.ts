@@ -37,8 +37,8 @@ export const REPLY_VERBS: ReadonlySet<string> = new Set([
   "INFO",
 ]);
 
-/** Postfix cuts its whole reply at 510 bytes, its own words included. */
-const LONGEST_TEXT = 400;
+/** Of the text after the verb, in bytes: Postfix cuts its whole reply at 510, its own words included. */
+export const LONGEST_TEXT = 400;
 /** Characters of a text that are looked at: those of one that is all line breaks fill no reply, and take others' time. */
 const MOST_LOOKED_AT = 65_536;
 const REPLY_CODE = /^[45]\d\d$/;

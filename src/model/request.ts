@@ -75,6 +75,8 @@ export interface PolicyRequest {
   readonly startedAt: number;
   /** All that was sent, unknown names too; of a repeated name the first value. */
   readonly attributes: ReadonlyMap<string, string>;
+  /** On which host it is decided, as references say it; left out: they don't. */
+  readonly host?: string;
   /** The name of the listener it came in on; `listener` in expressions. */
   readonly listener: string;
   /**

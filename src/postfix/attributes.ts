@@ -68,6 +68,14 @@ function startsOfLines(
   return at === end ? starts : undefined;
 }
 
+/** How many characters of memory attributes hold. */
+export function charactersOf(attributes: Attributes): number {
+  if (attributes instanceof LaidOutAttributes) return attributes.characters;
+  let characters = 0;
+  for (const [name, value] of attributes) characters += name.length + value.length;
+  return characters;
+}
+
 function inAnyLayout(text: string, most: number): Attributes | undefined {
   const attributes = new Map<string, string>();
   let lines = 0;
@@ -109,6 +117,11 @@ class LaidOutAttributes implements Attributes {
 
   get size(): number {
     return this.#layout.names.length;
+  }
+
+  /** Of the whole text. */
+  get characters(): number {
+    return this.#text.length;
   }
 
   has(name: string): boolean {

@@ -10,6 +10,7 @@ import type { Decision } from "../model/decision.ts";
 import type { UpstreamReply } from "../model/exchange.ts";
 import type { Failure } from "../model/failure.ts";
 import { attribute, type PolicyRequest } from "../model/request.ts";
+import type { AttemptPlace } from "../upstream/options.ts";
 import { spanId, traceId } from "../upstream/trace-context.ts";
 
 /** Times are in milliseconds since 1970. */
@@ -36,6 +37,8 @@ interface AttemptRecord {
 const MOST_ATTEMPTS = 50;
 
 export class DecisionSpans implements DecisionTrace {
+  /** So that each attempt is its own. */
+  readonly alone = true;
   readonly #request: PolicyRequest;
   readonly #write: (spans: readonly SpanRecord[]) => void;
   readonly #attempts: AttemptRecord[] = [];
@@ -56,9 +59,11 @@ export class DecisionSpans implements DecisionTrace {
 
   onRemembered(): void {}
 
-  onAttempt(attempt: number, url: string): void {
+  onShared(): void {}
+
+  onAttempt(attempt: number, { origin, join }: AttemptPlace, path: string): void {
     if (this.#isOver || this.#attempts.length === MOST_ATTEMPTS) return;
-    const [plain = ""] = url.split("?");
+    const [plain = ""] = (origin + join(path)).split("?");
     this.#attempts.push({ attempt, url: plain, start: now(), end: 0, outcome: { cause: "interrupted" } });
   }
 

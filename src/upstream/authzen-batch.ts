@@ -70,7 +70,7 @@ export class Batcher implements Caller {
   call<T extends object>(question: Question<T>): Promise<CallResult<T>> {
     const { request, id, deadline, interpret, asker = ANYBODY, trace } = question;
     // One that is watched step by step is made alone.
-    const batched = trace === undefined && performance.now() >= this.#pausedUntil;
+    const batched = trace?.alone !== true && performance.now() >= this.#pausedUntil;
     const entities = batched && this.#options.isTaken?.() !== false ? entitiesOf(request) : null;
     if (entities === null) return this.#caller.call(question);
     return new Promise((resolve) => {
@@ -79,6 +79,7 @@ export class Batcher implements Caller {
         resolve(asked === undefined ? alone : alone.then((result) => after(asked, result)));
       };
       const answer = async (reply: UpstreamReply, asked: Asked) => {
+        trace?.onShared("batch", reply);
         const outcome = await deadline
           .cut(Promise.resolve(reply).then(interpret), INTERPRETATION_LATE)
           .catch(uninterpreted);

@@ -13,7 +13,7 @@ import { ANYBODY, type Asker } from "./asker.ts";
 import { Attempt, type AttemptOwner, type AttemptTarget } from "./attempt.ts";
 import type { Authenticator, AuthHeaders } from "./auth.ts";
 import type { Discovery } from "./discovery.ts";
-import { type CallHeaders, namedTexts } from "./headers.ts";
+import type { CallHeaders } from "./headers.ts";
 import type { Circuit, Permit } from "./limits/circuit.ts";
 import type { Limiter, Outcome } from "./limits/limiter.ts";
 import type { AttemptMeter } from "./meter.ts";
@@ -254,8 +254,7 @@ export class Call<T extends object> implements AttemptOwner, Retried<T> {
     const attempt = new Attempt(this, request, this.#question.id, endpoint, this.deadline, again);
     if (this.#trace !== undefined) {
       if (endpoint.discovery !== null) this.#trace.onDiscovered?.(endpoint.discovery.report);
-      const url = endpoint.origin + endpoint.join(request.path);
-      this.#trace.onAttempt(this.#attempts, url, new Map(namedTexts(this.#headers)), request.body);
+      this.#trace.onAttempt(this.#attempts, endpoint, request.path, this.#headers, request.body);
     }
     attempt.start(this.#headers);
   }

@@ -62,17 +62,35 @@ export interface UpstreamEvents {
   onDiscovery?(url: string, ok: boolean, detail: string): void;
 }
 
-/** Told of each step of one call, for those who want to watch (`pfxbridge try`). */
+/** Where an attempt leads. */
+export interface AttemptPlace {
+  readonly origin: string;
+  /** Joins a call's path to the URL's. */
+  readonly join: (path: string) => string;
+}
+
+/** Told of each step of one call; what it is handed is there anyway, and must not be changed. */
 export interface Trace {
+  /** Whether each step is worth a call of its own, that goes out in no batch. */
+  readonly alone: boolean;
   /** Credentials had to be fetched first, or failed to be. */
   onCredentials?(place: string, failure: Failure | null, milliseconds: number): void;
   /** Where the next attempt is made, as the service says of itself. */
   onDiscovered?(report: DiscoveryReport): void;
+  /** The reply to what was asked for others, or for several at once, answers this call, too. */
+  onShared(how: "joined" | "batch", reply: UpstreamReply): void;
   /**
-   * @param headers as sent, names in lower case; secrets are in it
+   * @param path of the call, below the URL's; secrets may be in it
+   * @param headers as sent, names in lower case and values in turn; secrets are in it
    * @param body as sent; the same
    */
-  onAttempt(attempt: number, url: string, headers: ReadonlyMap<string, string>, body: string | null): void;
+  onAttempt(
+    attempt: number,
+    place: AttemptPlace,
+    path: string,
+    headers: readonly string[],
+    body: string | null,
+  ): void;
   onReply(attempt: number, reply: UpstreamReply, milliseconds: number): void;
   /** An attempt ended without a complete reply. */
   onFailure(attempt: number, failure: Failure, milliseconds: number): void;

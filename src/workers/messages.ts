@@ -6,6 +6,8 @@ import type { OfflineSnapshot } from "../bridge/offline.ts";
 import type { EngineStatus } from "../bridge/status.ts";
 import type { Met } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
+import type { DecisionQuery } from "../explain/query.ts";
+import type { FoundDecisions } from "../explain/recent.ts";
 import type { Handed } from "../postfix/policy-connections.ts";
 import type { Contents } from "../source/contents.ts";
 import type { Problem } from "../source/problem.ts";
@@ -41,6 +43,7 @@ export interface WorkerCalls {
   /** Opens the log file anew, of the configuration in use. */
   reopenLog: [null, null];
   status: [null, EngineStatus];
+  decisions: [DecisionQuery, FoundDecisions];
   figures: [null, Figures];
   /** `own`: what it met in a shared store is counted, and deleted, by another worker. */
   forget: [{ readonly revocation: Revocation; readonly dryRun: boolean; readonly own: boolean }, Met];

@@ -19,6 +19,8 @@ import type { EngineStatus } from "../bridge/status.ts";
 import { type Met, sumOfMet } from "../cache/forget.ts";
 import type { Revocation } from "../cache/store.ts";
 import type { Config } from "../config/config.ts";
+import type { DecisionQuery } from "../explain/query.ts";
+import { type FoundDecisions, together } from "../explain/recent.ts";
 import type { Log } from "../observe/log.ts";
 import { droppedLines } from "../observe/sink.ts";
 import { ConnectionComplaints } from "../postfix/connection-complaints.ts";
@@ -154,6 +156,13 @@ export class WorkerPool implements Engine {
         answers: status !== undefined,
       })),
     };
+  }
+
+  async decisions(query: DecisionQuery): Promise<FoundDecisions> {
+    const ready = this.#ready();
+    const asked = ready.map((worker) => worker.call("decisions", query, STATUS_TIME).catch(() => undefined));
+    const found = (await Promise.all(asked)).filter((part) => part !== undefined);
+    return together(found, query.limit, this.#workers.size - found.length);
   }
 
   async reopenLog(): Promise<void> {

@@ -124,6 +124,7 @@ class Worker {
       return null;
     },
     status: () => this.#engine.status(),
+    decisions: (query) => this.#engine.decisions(query),
     figures: () => this.#engine.figures(String(this.#number)),
     forget: ({ revocation, dryRun, own }) => this.#engine.forget(revocation, dryRun, own ? isOwn : undefined),
     export: ({ reader, own }) => {

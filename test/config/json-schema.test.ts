@@ -1,5 +1,5 @@
 /** The schemas for editors are those of today, and take what is shipped and shown. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
@@ -45,9 +45,13 @@ describe("the schema of", () => {
     expect(validate(parse(text)) ? [] : validate.errors).toEqual([]);
   });
 
-  it("pfxbridge.yaml takes README's configurations", () => {
+  it("pfxbridge.yaml takes the configurations of README and deploy/doc", () => {
     const validate = validator("mappings/pfxbridge.schema.json");
-    const blocks = [...read("README.md").matchAll(/```yaml\n(.*?)```/gs)].map(([, text = ""]) => text);
+    const pages = [
+      read("README.md"),
+      ...readdirSync(join(ROOT, "deploy/doc")).map((page) => read(`deploy/doc/${page}`)),
+    ];
+    const blocks = [...pages.join("\n").matchAll(/```yaml\n(.*?)```/gs)].map(([, text = ""]) => text);
     const configurations = blocks
       .flatMap((text) => parseAllDocuments(text.replace(/…/g, "x")).map((d) => d.toJS()))
       .filter((value) => value?.services !== undefined);

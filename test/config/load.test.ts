@@ -7,6 +7,7 @@ import { loadConfig, parseConfig } from "../../src/config/load.ts";
 import { FAIL_CLOSED } from "../../src/config/on-failure.ts";
 import type { Secret } from "../../src/config/secret.ts";
 import { requestVariables } from "../../src/expression/variables.ts";
+import { hostTag } from "../../src/model/reference.ts";
 import { policyRequest } from "../../src/model/request.ts";
 import { TestAuthority } from "../upstream/certificates.ts";
 
@@ -38,7 +39,11 @@ describe("what is not said", () => {
       warnings: [],
     });
     expect(config).not.toHaveProperty("user");
-    expect(config.log).toEqual({ level: "info" });
+    expect(config.log).toEqual({
+      level: "info",
+      explain: 1000,
+      reference: { host: hostTag(), isTold: false },
+    });
     const { mapping, ...settings } = config.services.get("corp")!;
     expect(mapping.name).toBe("authzen");
     expect(settings).toEqual({

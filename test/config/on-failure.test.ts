@@ -9,7 +9,9 @@ const ID = "5f0c1c9e-1111-4222-8333-444455556666";
 function answers(raw: Parameters<typeof parseOnFailure>[0]): Partial<Record<Cause, string | null>> {
   const parsed = parseOnFailure(raw);
   if (!("onFailure" in parsed)) throw new Error(parsed.problems[0]?.message);
-  return Object.fromEntries(CAUSES.map((cause) => [cause, answerTo(parsed.onFailure, { cause }, ID)]));
+  return Object.fromEntries(
+    CAUSES.map((cause) => [cause, answerTo(parsed.onFailure, { cause }, { id: ID })]),
+  );
 }
 
 const all = (answer: string | null) => Object.fromEntries(CAUSES.map((cause) => [cause, answer]));
@@ -35,7 +37,7 @@ describe("an overload that who asks has brought about himself", () => {
   ])("%j: %s", (raw, answer) => {
     const parsed = parseOnFailure(raw);
     if (!("onFailure" in parsed)) throw new Error(parsed.problems[0]?.message);
-    expect(answerTo(parsed.onFailure, { cause: "overload", provoked: true }, ID)).toBe(answer);
+    expect(answerTo(parsed.onFailure, { cause: "overload", provoked: true }, { id: ID })).toBe(answer);
   });
 });
 
@@ -83,7 +85,7 @@ describe("on_failure", () => {
     ["an action that Postfix would take for restrictions", "permit", [], 0, "is no action"],
     ["lower case", "reject no", [], 0, "upper case"],
     ["a code without text", "450", [], 0, "450 needs a text"],
-    ["an expression", "DEFER ${sender}", [], 6, "only ${cause} and ${request_id}"],
+    ["an expression", "DEFER ${sender}", [], 6, "only ${cause}, ${request_id} and ${reference}"],
     ["an expression as verb", "${cause} x", [], 0, "is no action"],
     ["an entry of a table", { offline: "nope" }, ["offline"], 0, "is no action"],
     ["the default of a table", { default: "REJECT a\nb" }, ["default"], 0, "one line"],

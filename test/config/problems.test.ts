@@ -232,7 +232,7 @@ describe("a mistake in the configuration is an error with line and column", () =
     [
       "an expression in on_failure",
       corp("url: https://a.example, on_failure: 'REJECT ${cause} ${sender}'"),
-      "2:64: error: only ${cause} and ${request_id} can stand in this text",
+      "2:64: error: only ${cause}, ${request_id} and ${reference} can stand in this text",
     ],
     ["a bad endpoint", `${CORP}listen:\n  - inet:localhost:smtp`, "3:5: error: "],
     [

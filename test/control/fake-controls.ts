@@ -29,6 +29,7 @@ export function fakeControls(own: Partial<Controls> = {}): FakeControls {
     asked,
     mask: (text) => text.replaceAll("hunter2", "***"),
     status: note("status", status),
+    decisions: note("decisions", { decisions: [], kept: 0, since: null, cursor: "" }),
     offline: note("offline", { services: [] }),
     online: note("online", { services: [] }),
     reload: note("reload", { loaded: true, at: "2026-01-01T00:00:00.000Z", problems: [] }),

@@ -41,6 +41,7 @@ it("they name all that a module gets, and nothing else", async () => {
     recipients_complete: true,
     listener: true,
     request_id: true,
+    reference: true,
     now: true,
     param: true,
     secret: true,

@@ -46,7 +46,7 @@ export function checkDefaultAction(use: OwnUse, config: Config): Finding[] {
   const mend = "set default_action = DEFER 4.3.0 Try again later there, or leave it out (451)";
   const closed = config.routes.flatMap(({ target }) => {
     if ("action" in target) return [];
-    const answer = answerTo(target.onFailure, { cause: "unreachable" }, "");
+    const answer = answerTo(target.onFailure, { cause: "unreachable" }, null);
     return answer !== null && !PASSES.has(verbOf(answer)) ? [target.service] : [];
   });
   if (closed.length === 0) return [];
