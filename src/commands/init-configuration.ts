@@ -44,7 +44,7 @@ const MEANS: Record<Role, Record<Outage, string>> = {
 export function configurationOf(choices: Choices): string {
   const { name, url, mapping, role, outage, listen } = choices;
   return [
-    "# pfxbridge.yaml: what pfxbridge listens on, whom it asks, what an outage means. Every key: README, or man pfxbridge.yaml",
+    "# pfxbridge.yaml: what pfxbridge listens on, whom it asks, what an outage means. Every key: man pfxbridge.yaml",
     "#",
     "#   pfxbridge check    every mistake, with line and column",
     "#   pfxbridge try      one decision, step by step",

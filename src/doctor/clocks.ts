@@ -6,7 +6,7 @@ import { oneLine } from "../text/one-line.ts";
 import { LATE, within } from "../time/within.ts";
 import { amiss, type Finding, well } from "./finding.ts";
 
-/** README, "Remembered decisions": in milliseconds. */
+/** What hosts that share a Redis may differ by (deploy/doc/remembering.md), in milliseconds. */
 const MOST_APART = 2000;
 const PATIENCE = 5000;
 

@@ -1,9 +1,10 @@
 /** Commands to a running bridge, over its control socket: offline, online, status, and how long a switch holds. */
+import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Status } from "../../src/control/controls.ts";
 import { freePort } from "../support/temporary.ts";
-import { Program, run, Site, until } from "./program.ts";
+import { COMMAND, Program, run, Site, until } from "./program.ts";
 import { ANY_PORT, GATE, permitting } from "./services.ts";
 
 const REQUEST = { sender: "a@example.net", recipient: "b@example.org" };
@@ -303,8 +304,13 @@ describe("the control socket", () => {
   });
 });
 
-describe("the help of a command to a running bridge", () => {
-  it.each(["status", "offline", "online", "forget", "cache"])("%s -h fits in 80 columns", async (name) => {
+describe("the help", () => {
+  const help = spawnSync(process.execPath, [COMMAND, "-h"], { encoding: "utf8" }).stdout;
+  const commands = [...help.matchAll(/^ {2}([a-z]+) +\S/gm)].map(([, name = ""]) => name);
+
+  it("names commands", () => expect(commands.length).toBeGreaterThan(10));
+
+  it.each(commands)("of %s fits in 80 columns", async (name) => {
     const { status, stdout } = await run([name, "-h"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(new RegExp(`^Usage: pfxbridge ${name}`));
