@@ -152,7 +152,20 @@ export class Attempt extends Timer implements Exchange, Progress {
     this.status = status;
     this.#headers = headers;
     this.#connection.replies++;
+    const refusal = this.#refusalOfProxy(headers);
+    if (refusal !== null) this.#giveUp(failureOf(refusal, this));
     return true;
+  }
+
+  /** A proxy's own word instead of the service's is known by its head: some proxies cut what comes after it off. */
+  #refusalOfProxy(headers: Buffer[]): Error | null {
+    const { forwarder } = this.#target;
+    if (forwarder === null) return null;
+    const reply = new ReplyHeaders(headers);
+    const header = (name: string) => reply.get(name);
+    return isProxysOwn(this.status, header)
+      ? refusalOf(forwarder.proxy, forwarder.target, this.status, header)
+      : null;
   }
 
   onData(chunk: Buffer): boolean {
@@ -174,14 +187,6 @@ export class Attempt extends Timer implements Exchange, Progress {
     }
     const body = this.#body.bytes;
     const headers = new ReplyHeaders(this.#headers);
-    const { forwarder } = this.#target;
-    if (forwarder !== null) {
-      const header = (name: string) => headers.get(name);
-      if (isProxysOwn(this.status, header)) {
-        this.onError(refusalOf(forwarder.proxy, forwarder.target, this.status, header));
-        return;
-      }
-    }
     const coding = headers.get("content-encoding");
     if (body.length === 0 || !isEncoded(coding)) {
       this.#succeed(headers, body);

@@ -60,7 +60,13 @@ describe.skipIf(isMissing("root", "tests of the npm package, installed as anothe
 
     /** Runs a command as that user, in a folder of theirs, with nothing of the checkout around. */
     const run = async (command: string, ...args: string[]) => {
-      const env = { PATH: process.env.PATH, HOME: home, npm_config_cache: join(home, "cache") };
+      const env = {
+        PATH: process.env.PATH,
+        HOME: home,
+        npm_config_cache: join(home, "cache"),
+        // Whom Node trusts on this machine.
+        ...(process.env.NODE_EXTRA_CA_CERTS && { NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS }),
+      };
       // Not spawnSync: the service that is asked runs in this process.
       const child = spawn(command, args, {
         cwd: home,
