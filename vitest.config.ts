@@ -16,12 +16,13 @@ const WHOLE = [
 
 /**
  * What comes out the same whatever Node runs vitest: a package that runs the system's own Node, an image that brings its own (its
- * compiled modules with another Node are npm-package.test.ts's part), manifests, and completions in shells. .ci/run leaves them out,
- * by PFXBRIDGE_OTHER_NODE, when it runs the tests again on another Node.
+ * compiled modules with another Node are npm-package.test.ts's part), manifests, completions in shells, and what is read of
+ * Postfix's own configuration. .ci/run leaves them out, by PFXBRIDGE_OTHER_NODE, when it runs the tests again on another Node.
  */
 const ANY_NODE = [
   "test/e2e/debian-package.test.ts",
   "test/deploy/{containers,image}.test.ts",
+  "test/doctor/postfix.test.ts",
   "test/packaging/completions.test.ts",
 ];
 

@@ -181,8 +181,8 @@ describe.each(WAYS)("$name", { timeout: 60_000 }, ({ start, log = {} }) => {
       const exited = once(child, "exit");
       process.kill(pids.pid, "SIGTERM");
       // The deadline and what goes with it, and two seconds.
-      const [status] = await within(2_700 + SLACK, "the end", exited);
-      expect(status).toBe(0);
+      const [status, signal] = await within(2_700 + SLACK, "the end", exited);
+      expect({ status, signal }).toEqual({ status: 0, signal: null });
     });
 
     it.runIf(workers > 1)("nor does it keep workers whose supervisor has gone", async () => {
