@@ -7,25 +7,16 @@
 
 import type { Decision } from "../model/decision.ts";
 import type { PolicyRequest } from "../model/request.ts";
-import { type AttributeName, attribute } from "../model/request.ts";
+import { attribute, LOGGED_ATTRIBUTES } from "../model/request.ts";
 import type { LineLog } from "../observe/log.ts";
 import { quoted } from "../text/quote.ts";
 import type { Redactor } from "./redact.ts";
 import { type Sample, sampled } from "./sample.ts";
 
-/** Of the request; empty where Postfix sent none. */
-const ATTRIBUTES: readonly AttributeName[] = [
-  "protocol_state",
-  "client_address",
-  "sasl_username",
-  "sender",
-  "recipient",
-  "queue_id",
-  "instance",
-  "policy_context",
-];
-/** With the end of the text before. */
-const ATTRIBUTE_MEMBERS = ATTRIBUTES.map((name, n) => [name, `${n === 0 ? "" : '"'},"${name}":"`] as const);
+/** Of the request, empty where Postfix sent none; with the end of the text before. */
+const ATTRIBUTE_MEMBERS = LOGGED_ATTRIBUTES.map(
+  (name, n) => [name, `${n === 0 ? "" : '"'},"${name}":"`] as const,
+);
 
 /** What is left out of the log, or out of its lines. */
 export interface LogLineOptions {

@@ -1,6 +1,7 @@
 /** A line of the log as a decision again (deploy/doc/watching.md, "Logs"), or what it is instead. */
-import type { Source } from "../model/decision.ts";
+import { SOURCES, type Source } from "../model/decision.ts";
 import { CAUSES, type Cause } from "../model/failure.ts";
+import { LOGGED_ATTRIBUTES } from "../model/request.ts";
 
 /** What a line of the log says of a decision. */
 export interface DecisionRecord {
@@ -40,17 +41,7 @@ export type NoRecord =
   /** It says that it is a decision, and lacks what each has: of another version, or cut. */
   | "not understood";
 
-const ALWAYS_LOGGED = [
-  "protocol_state",
-  "client_address",
-  "sasl_username",
-  "sender",
-  "recipient",
-  "queue_id",
-  "instance",
-  "policy_context",
-];
-const SOURCES: ReadonlySet<unknown> = new Set<Source>(["upstream", "cache", "stale", "route", "default"]);
+const SOURCE_NAMES: ReadonlySet<unknown> = new Set(SOURCES);
 const CAUSE_NAMES: ReadonlySet<unknown> = new Set(CAUSES);
 /** Priorities, as journald and syslog put them in front of a line. */
 const PRIORITY = /^<\d{1,3}>/;
@@ -77,7 +68,7 @@ function recordOf(fields: Readonly<Record<string, unknown>>): DecisionRecord | N
   const time = typeof fields.time === "string" ? Date.parse(fields.time) : Number.NaN;
   if (Number.isNaN(time) || typeof fields.request_id !== "string") return "not understood";
   if (action !== null && typeof action !== "string") return "not understood";
-  if (!SOURCES.has(source) || (cause !== undefined && !CAUSE_NAMES.has(cause))) return "not understood";
+  if (!SOURCE_NAMES.has(source) || (cause !== undefined && !CAUSE_NAMES.has(cause))) return "not understood";
   const isWhole = isTexts(request) && shortened !== true;
   return {
     time,
@@ -103,7 +94,7 @@ function recordOf(fields: Readonly<Record<string, unknown>>): DecisionRecord | N
 
 function alwaysLogged(fields: Readonly<Record<string, unknown>>): Map<string, string> {
   const attributes = new Map<string, string>();
-  for (const name of ALWAYS_LOGGED) {
+  for (const name of LOGGED_ATTRIBUTES) {
     const value = fields[name];
     if (typeof value === "string") attributes.set(name, value);
   }

@@ -49,6 +49,18 @@ export const PERSONAL_ATTRIBUTES = ["sender", "recipient", "sasl_username", "cli
 
 export type PersonalAttribute = (typeof PERSONAL_ATTRIBUTES)[number];
 
+/** What the log's line of a decision says of its request. */
+export const LOGGED_ATTRIBUTES: readonly AttributeName[] = [
+  "protocol_state",
+  "client_address",
+  "sasl_username",
+  "sender",
+  "recipient",
+  "queue_id",
+  "instance",
+  "policy_context",
+];
+
 /** Attributes that expressions see as integers, 0 where Postfix sent none. */
 export const INTEGER_ATTRIBUTES: readonly AttributeName[] = ["size", "recipient_count", "encryption_keysize"];
 
